@@ -1,0 +1,1 @@
+"""Hosts over SSH: connections, host keys, and the two exchanges (read, change)."""
