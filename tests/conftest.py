@@ -229,6 +229,26 @@ def succeed(host: SandboxHost, command: str, timeout: float = 300.0) -> str:
     return said
 
 
+def unstarted_layer(release: str, *packages: str) -> str:
+    """The layer with packages of which nothing runs, not after a boot either: tests start what they want.
+
+    Two of a kind on one host would race for its ports.
+    """
+    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
+
+    enabled = "systemctl list-unit-files --state=enabled --no-legend | sed 's/ .*//' | sort"
+    policy = "/usr/sbin/policy-rc.d"
+
+    def make(host: SandboxHost) -> None:
+        succeed(host, f"printf '#!/bin/sh\\nexit 101\\n' > {policy} && chmod 755 {policy}")
+        succeed(host, f"apt-get update -q 2>&1 && {enabled} > /root/before")
+        succeed(host, f"{install} {' '.join(packages)} 2>&1")
+        succeed(host, f"systemctl disable $({enabled} | comm -13 /root/before -) 2>&1; rm /root/before")
+
+    return layer_of(release, f"unstarted-{digest}", make)
+
+
 def mail_layer(release: str) -> str:
     """The layer with the mail packages as Debian installs them, unconfigured."""
     digest = hashlib.sha256(" ".join(MAIL_PACKAGES).encode()).hexdigest()[:8]

@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from provisioner.blocklists.lists import known_lists
 from provisioner.blocklists.reading import query_name
 from provisioner.sandbox import SandboxHost
-from tests.conftest import layer_of, succeed
+from tests.conftest import succeed, unstarted_layer
 from tests.hosts.audit_seeds import Faults, Seed, doubts, fails
+from tests.hosts.lab_names import wait_until_served
 from tests.unit.certificate_making import NOW
 
 SERVERS = {"ns1": ("127.53.0.1", "fd53::1"), "ns2": ("127.54.0.1", "fd54::1")}
@@ -121,13 +122,7 @@ CHILDREN = (
 
 def layer() -> str:
     """Knot, unbound and nginx, none of them started."""
-
-    def make(host: SandboxHost) -> None:
-        quiet = "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
-        install = "apt-get install -y -q --no-install-recommends knot unbound nginx-light"
-        succeed(host, f"{quiet}; apt-get update -q 2>&1 && {install} 2>&1")
-
-    return layer_of("bookworm", "knot-unbound-nginx", make)
+    return unstarted_layer("bookworm", "knot", "unbound", "nginx-light")
 
 
 @cache
@@ -219,6 +214,8 @@ def serve(host: SandboxHost, records: str, root: str) -> None:
         " knotd -c /srv/zones/knot.conf -d > /srv/zones/log 2>&1;"
         " unbound -c /etc/unbound/unbound.conf && unbound -c /etc/unbound/blind.conf",
     )
+    wait_until_served(host, "test")
+    wait_until_served(host, "test", 5300)
 
 
 def _ds(host: SandboxHost, child: ChildZone, own: str) -> str:

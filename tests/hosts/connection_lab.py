@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioner.sandbox import SandboxHost
-from tests.conftest import booted, layer_of, mail_layer, succeed
+from tests.conftest import booted, mail_layer, succeed, unstarted_layer
 from tests.hosts.lab_names import REFUSING, LabZone, serve
 
 PASSWORD = "right horse"
@@ -37,7 +37,7 @@ def connection_lab(
     """
     with (
         booted("trixie", mail_layer("trixie")) as server,
-        booted("bookworm", layer or names_layer()) as names,
+        booted("bookworm", layer or unstarted_layer("bookworm", "knot", "unbound")) as names,
     ):
         serve(names, zones(server.address) | (more(server.address, names.address) if more else {}))
         script = Path(__file__).with_name("connection_servers.sh").read_text(encoding="utf-8")
@@ -48,16 +48,6 @@ def connection_lab(
         (folder / "password").write_text(PASSWORD + "\n")
         (folder / "wrong").write_text("wrong horse\n")
         yield Lab(server, names, folder)
-
-
-def names_layer() -> str:
-    """The layer of the name server's host."""
-    return layer_of("bookworm", "knot-unbound", _install)
-
-
-def _install(host: SandboxHost) -> None:
-    succeed(host, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d")
-    succeed(host, "apt-get update -q && apt-get install -y -q --no-install-recommends knot unbound 2>&1")
 
 
 def dropping(address: str) -> str:

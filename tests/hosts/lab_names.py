@@ -13,8 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO, StringIO
+from time import monotonic, sleep
 
 import dns.dnssec
+import dns.exception
+import dns.message
+import dns.query
+import dns.rcode
 import dns.rdatatype
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -113,8 +118,28 @@ def serve(host: SandboxHost, zones: Mapping[str, LabZone]) -> str:
     _write(host, {**files, "srv/zones/knot.conf": configuration})
     succeed(host, f"ip address add {SILENT}/8 dev lo 2>/dev/null || true; {SINK}")
     succeed(host, "mkdir -p /srv/zones/knot && knotd -c /srv/zones/knot.conf -d > /srv/zones/log 2>&1")
+    wait_until_served(host, ".", AUTHORITATIVE_PORT)
     succeed(host, "unbound -c /etc/unbound/unbound.conf")
+    wait_until_served(host, ".")
     return host.address
+
+
+def wait_until_served(host: SandboxHost, zone: str, port: int = 53) -> None:
+    """Wait for a name server on the host to answer for a zone.
+
+    A resolver that asks one which isn't ready remembers it as lame for a quarter of an hour.
+    """
+    said: object = None
+    until = monotonic() + 30
+    while monotonic() < until:
+        try:
+            said = dns.query.udp(dns.message.make_query(zone, "SOA"), host.address, 1, port).rcode()
+        except (OSError, dns.exception.DNSException) as error:
+            said = error
+        if said == dns.rcode.NOERROR:
+            return
+        sleep(0.1)
+    raise AssertionError(f"{host.name}, port {port}: no answer for the zone {zone!r}: {said!r}")
 
 
 def _write(host: SandboxHost, files: Mapping[str, str]) -> None:

@@ -15,8 +15,9 @@ import yaml
 from provisioner.cli.app import run
 from provisioner.sandbox import SandboxHost
 from provisioner.secrets import Secrets
-from tests.conftest import booted, layer_of, mail_layer, succeed
+from tests.conftest import booted, mail_layer, succeed, unstarted_layer
 from tests.hosts.audit_faults_page import ours as faults_passed_by_ours
+from tests.hosts.lab_names import wait_until_served
 from tests.hosts.test_two_hosts import write
 
 NAME = "mx.one.test"
@@ -142,6 +143,7 @@ def serve_zones(lab: Lab) -> None:
     succeed(host, "knotd -c /srv/zones/knot.conf -d > /srv/zones/log 2>&1")
     write(host, "/etc/unbound/unbound.conf", UNBOUND.format(server=lab.server))
     succeed(host, "unbound -c /etc/unbound/unbound.conf")
+    wait_until_served(host, "one.test")
     write(lab.server, "/etc/resolv.conf", f"nameserver {host.address}\n")
     succeed(lab.server, "systemctl restart postfix rspamd")
     succeed(lab.server, "for i in $(seq 150); do grep -q ':2C44 ' /proc/net/tcp && break; sleep 0.2; done")
@@ -149,15 +151,9 @@ def serve_zones(lab: Lab) -> None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    def install(host: SandboxHost) -> None:
-        succeed(
-            host, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
-        )
-        succeed(host, "apt-get update -q && apt-get install -y -q --no-install-recommends knot unbound 2>&1")
-
     with (
         booted("trixie", mail_layer("trixie")) as server,
-        booted("bookworm", layer_of("bookworm", "knot-unbound", install)) as resolver,
+        booted("bookworm", unstarted_layer("bookworm", "knot", "unbound")) as resolver,
     ):
         found = Lab(tmp_path_factory.mktemp("audit"), server, resolver)
         write_inventory(found)

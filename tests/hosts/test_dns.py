@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from provisioner.cli.app import run
 from provisioner.sandbox import SandboxHost
 from provisioner.secrets import Secrets
-from tests.conftest import booted, layer_of, succeed
+from tests.conftest import booted, succeed, unstarted_layer
 
 PACKAGES = ("knot", "knot-dnssecutils", "nsd", "bind9", "bind9-utils")
 PORTS = {"knot": 5301, "nsd": 5302, "bind9": 5303}
@@ -85,15 +84,7 @@ def write(host: SandboxHost, path: str, text: str) -> None:
 @pytest.fixture(scope="module")
 def name_server_host() -> Iterator[SandboxHost]:
     """A Debian 12 host with knot, nsd and bind9 installed, none of them started."""
-
-    def make(host: SandboxHost) -> None:
-        install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
-        succeed(host, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d")
-        succeed(host, "chmod 755 /usr/sbin/policy-rc.d")
-        succeed(host, f"apt-get update -q 2>&1; {install} {' '.join(PACKAGES)} 2>&1")
-
-    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
-    with booted("bookworm", layer_of("bookworm", f"name-servers-{digest}", make)) as host:
+    with booted("bookworm", unstarted_layer("bookworm", *PACKAGES)) as host:
         yield host
 
 

@@ -18,7 +18,7 @@ from provisioner.dns.exchangers import exchangers
 from provisioner.dns.reach import Reach
 from provisioner.dns.resolver import Resolver, Status
 from provisioner.sandbox import SandboxHost
-from tests.conftest import booted, layer_of, succeed
+from tests.conftest import booted, unstarted_layer
 from tests.hosts.lab_names import (
     AUTHORITATIVE_PORT,
     REFUSING,
@@ -148,13 +148,7 @@ def list_zones() -> dict[str, LabZone]:
 def names() -> Iterator[SandboxHost]:
     """The host with the whole of it."""
 
-    def install(host: SandboxHost) -> None:
-        succeed(
-            host, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
-        )
-        succeed(host, "apt-get update -q && apt-get install -y -q --no-install-recommends knot unbound 2>&1")
-
-    with booted("bookworm", layer_of("bookworm", "knot-unbound", install)) as host:
+    with booted("bookworm", unstarted_layer("bookworm", "knot", "unbound")) as host:
         serve(host, {**AUDITED, **list_zones()})
         yield host
 

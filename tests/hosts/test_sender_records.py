@@ -12,8 +12,7 @@ from provisioner.authentication import dkim as signatures
 from provisioner.authentication import dmarc as policies
 from provisioner.authentication import spf as senders
 from provisioner.dns.resolver import Resolver
-from provisioner.sandbox import SandboxHost
-from tests.conftest import booted, layer_of, succeed
+from tests.conftest import booted, unstarted_layer
 from tests.hosts.lab_names import SILENT, LabZone, serve
 
 KEY = (
@@ -99,13 +98,7 @@ Joe.
 def resolver() -> Iterator[Resolver]:
     """Questions to a resolver whose DNS has all these zones."""
 
-    def install(host: SandboxHost) -> None:
-        succeed(
-            host, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
-        )
-        succeed(host, "apt-get update -q && apt-get install -y -q --no-install-recommends knot unbound 2>&1")
-
-    with booted("bookworm", layer_of("bookworm", "knot-unbound", install)) as host:
+    with booted("bookworm", unstarted_layer("bookworm", "knot", "unbound")) as host:
         yield Resolver(serve(host, ZONES), seconds=3)
 
 

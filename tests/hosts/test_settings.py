@@ -23,8 +23,8 @@ from provisioner.dns.reach import Reach
 from provisioner.dns.resolver import Resolver
 from provisioner.mail.tls_stream import tls_context
 from provisioner.sandbox import SandboxHost
-from tests.conftest import layer_of, succeed
-from tests.hosts.connection_lab import Lab, connection_lab, names_layer
+from tests.conftest import succeed, unstarted_layer
+from tests.hosts.connection_lab import Lab, connection_lab
 from tests.hosts.lab_names import LabZone
 from tests.unit.certificate_making import CA, Made, make
 
@@ -200,11 +200,7 @@ def serve_web(host: SandboxHost) -> None:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The mail server, and a host with the name server and the web servers."""
-
-    def install(host: SandboxHost) -> None:
-        succeed(host, "apt-get update -q && apt-get install -y -q --no-install-recommends nginx-light 2>&1")
-
-    layer = layer_of("bookworm", "knot-unbound-nginx", install, names_layer())
+    layer = unstarted_layer("bookworm", "knot", "unbound", "nginx-light")
     with connection_lab(tmp_path_factory.mktemp("settings"), layer, zones) as made:
         serve_web(made.names)
         with (made.folder / "root.pem").open("a") as file:

@@ -26,7 +26,8 @@ import yaml
 
 from provisioner.cli.app import run
 from provisioner.sandbox import SandboxHost
-from tests.conftest import booted, layer_of, mail_layer, succeed
+from tests.conftest import booted, mail_layer, succeed, unstarted_layer
+from tests.hosts.lab_names import wait_until_served
 
 PASSWORD = "correct horse battery staple"
 KNOT = """
@@ -126,6 +127,7 @@ def serve_zones(pair: Pair) -> None:
     write(host, "/etc/unbound/unbound.conf", UNBOUND.format(upstream=upstream))
     succeed(host, "mkdir -p /srv/zones/knot && knotd -c /srv/zones/knot.conf -d > /srv/zones/log 2>&1")
     succeed(host, "unbound -c /etc/unbound/unbound.conf")
+    wait_until_served(host, "one.test")
     for server in (pair.one, pair.two):
         write(server, "/etc/resolv.conf", f"nameserver {host.address}\n")
         succeed(server, "for i in $(seq 50); do getent hosts mx.one.test && exit 0; sleep 0.2; done; exit 1")
@@ -134,16 +136,10 @@ def serve_zones(pair: Pair) -> None:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    def install(host: SandboxHost) -> None:
-        succeed(
-            host, "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
-        )
-        succeed(host, "apt-get update -q && apt-get install -y -q --no-install-recommends knot unbound 2>&1")
-
     with (
         booted("bookworm", mail_layer("bookworm")) as one,
         booted("trixie", mail_layer("trixie")) as two,
-        booted("bookworm", layer_of("bookworm", "knot-unbound", install)) as resolver,
+        booted("bookworm", unstarted_layer("bookworm", "knot", "unbound")) as resolver,
     ):
         found = Pair(tmp_path_factory.mktemp("pair"), one, two, resolver)
         write_inventory(found)
