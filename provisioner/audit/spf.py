@@ -115,9 +115,10 @@ def audit(domain: str, resolver: Asks) -> list[Finding]:
         return [Finding(RECORD, Outcome.ERROR, domain, "its SPF record could not be asked for",
                         (found.reply.detail or found.reply.status,))]  # fmt: skip
     use = mail_use(domain, resolver)
-    own = found.own
-    if own is None or own.record is None:
+    if found.own is None or not found.own.texts:
         return [_missing(found, use), _type(domain, resolver)]
+    if found.own.record is None:  # several: a permanent error whatever stands in them (RFC 7208 §4.5)
+        return [_record(found), _size(found), _type(domain, resolver)]
     whole = (_record, _syntax, _includes, _lookups, _voids)
     rest = [_policy(found, use), _size(found), _type(domain, resolver)]
     return [*(check(found) for check in whole), *judge_terms(found), *rest]
@@ -232,7 +233,7 @@ def _policy(found: Survey, use: MailUse) -> Finding:
     record = last.record if last is not None else None
     own = own_visit(found).record
     if record is None or own is None:
-        return Finding(POLICY, Outcome.SKIPPED, found.domain, "its redirect leads to no record")
+        return Finding(POLICY, Outcome.SKIPPED, found.domain, "its redirect leads to no record that counts")
     evidence = _quoted(last.domain if last is not None else found.domain, (record.text,))
     closing = record.all
     fix = f'Publish `{found.domain}. TXT "{spf.rewritten(own, ending="-all")}"`.'
@@ -256,9 +257,9 @@ def _policy(found: Survey, use: MailUse) -> Finding:
 def _size(found: Survey) -> Finding:
     sizes = [sum(map(len, parts)) for parts in strings(found.reply)]
     total = len(found.domain) + sum(sizes)
-    record = own_visit(found).texts[0]
+    own = sum(map(len, own_visit(found).texts))
     if total > OCTETS:
-        said = f"has {total} octets of TXT records, {len(record)} of them its SPF record"
+        said = f"has {total} octets of TXT records, {own} of them for SPF"
         return Finding(SIZE, Outcome.WARN, found.domain, said)
     return Finding(SIZE, Outcome.PASS, found.domain, f"has {total} octets of TXT records")
 

@@ -70,7 +70,7 @@ SPF = (
     Seed(
         "spf-two",
         fails(spf__record="two SPF records"),
-        '@ TXT "v=spf1 mx -all"\n@ TXT "v=spf1 a:mx1.spf-two.test -all"\n' + MX,
+        '@ TXT "v=spf1 mx -all"\n@ TXT "v=spf1 a:gone.spf-two.test ptr +all"\n' + MX,
     ),
     Seed("spf-none", fails(spf__record="no SPF record"), MX),
     Seed("spf-typo", fails(spf__syntax="`ip4:300.1.2.3`"), '@ TXT "v=spf1 mx ip4:300.1.2.3 -all"\n' + MX),

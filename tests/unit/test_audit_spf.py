@@ -70,13 +70,26 @@ def test_what_only_looks_like_a_record_is_shown() -> None:
     assert found.evidence == ('example.org TXT "v=spf1; mx -all"',)
 
 
-def test_two_records_are_merged_into_one() -> None:
-    found = findings("", {"example.org TXT": ["v=spf1 mx ~all", "v=spf1 ip4:192.0.2.9 mx -all"]})[
-        "spf.record"
-    ]
+TWO = ("v=spf1 mx ~all", "v=spf1 ip4:192.0.2.9 mx a:gone.example.org +all")
 
-    assert found.outcome is Outcome.FAIL
-    assert '"v=spf1 mx ip4:192.0.2.9 -all"' in found.remedy
+
+@pytest.mark.parametrize("order", [TWO, TWO[::-1]])
+def test_of_two_records_neither_is_judged_and_the_fix_is_one_in_any_order(order: tuple[str, ...]) -> None:
+    found = findings("", {"example.org TXT": order})
+
+    assert set(found) == {"spf.record", "spf.size", "spf.type"}
+    assert wrong(found) == {"spf.record": Outcome.FAIL}
+    assert found["spf.record"].evidence == tuple(f'example.org TXT "{text}"' for text in sorted(TWO))
+    assert '"v=spf1 ip4:192.0.2.9 mx a:gone.example.org ~all"' in found["spf.record"].remedy
+
+
+@pytest.mark.parametrize("term", ["include:two.example.net -all", "redirect=two.example.net"])
+@pytest.mark.parametrize("order", [TWO, TWO[::-1]])
+def test_of_two_records_that_are_included_neither_is_judged(order: tuple[str, ...], term: str) -> None:
+    found = findings(f"v=spf1 mx {term}", {"two.example.net TXT": order})
+
+    assert wrong(found) == {"spf.includes": Outcome.FAIL}
+    assert found["spf.lookups"].summary == "needs 2 of 10 look-ups for SPF"
 
 
 def test_dns_that_is_silent_is_no_fault_of_the_domain() -> None:

@@ -31,9 +31,9 @@ class Visit:
     term: str
     """The term that led here: `include:…` or `redirect=…`; `""` for the domain's own."""
     texts: tuple[str, ...]
-    """Every SPF record of the domain; more than one are as bad as none."""
+    """Every SPF record of the domain, in an order that does not depend on the name server's."""
     record: Record | None
-    """The one to go by; of several, the first."""
+    """The one to go by; None where there is none, or where there are several (RFC 7208 §4.5)."""
     problem: str = ""
     """Why a receiver gives up here: no record, several, a loop, DNS silent."""
     silent: bool = False
@@ -162,11 +162,11 @@ class _Survey:
         if reply is None or not reply.answered:
             problem = reply.detail or str(reply.status) if reply is not None else "no domain name"
             return Visit(domain, path, term, (), None, problem, reply is not None, granting)
-        found = tuple(text for text in texts(reply) if is_spf(text))
+        found = tuple(sorted(text for text in texts(reply) if is_spf(text)))
         problem = (
             "" if len(found) == 1 else f"has {len(found) or 'no'} SPF record{'s' if len(found) > 1 else ''}"
         )
-        record = parse(found[0]) if found else None
+        record = parse(found[0]) if len(found) == 1 else None
         if term and reply.status in (Status.NODATA, Status.NXDOMAIN):
             self.voids.append(Term(path[-1], term, f"{domain} has no TXT record"))
         return Visit(domain, path, term, found, record, problem, granting=granting)
