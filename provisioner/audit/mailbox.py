@@ -31,6 +31,9 @@ _TLS_RFC = {
     Mailbox.MANAGESIEVE: "RFC 5804 §2.2",
 }
 
+# RFC 9051 §6.2: LOGIN and AUTHENTICATE are of the state before a login only.
+_LOGGED_IN = skipped("greets as logged in: no login is left to offer")
+
 
 def _answers(talk: MailboxTalk) -> Verdict:
     if talk.unreachable:
@@ -49,20 +52,22 @@ def _tls(talk: MailboxTalk) -> Verdict | None:
         return untested(f"does not come to TLS in time: {talk.trouble.removeprefix('no TLS: ')}")
     if talk.implicit:
         return None if talk.unreachable else failed(f"speaks no TLS: {talk.trouble}")
+    if talk.preauth:
+        return failed("greets as logged in, after which TLS can't begin", talk.greeting or "")
     if talk.before is None:
         return None
     if not talk.starttls_offered:
         return failed(
             "offers no TLS: what people read, and their passwords, cross in clear text", *talk.before
         )
-    if talk.preauth:
-        return failed("greets as logged in, after which TLS can't begin", talk.greeting or "")
     return failed(f"offers TLS and can't do it: {talk.starttls}")
 
 
 def _before_tls(talk: MailboxTalk) -> Verdict | None:
     if talk.implicit:
         return skipped("nothing is said before TLS here")
+    if talk.preauth:
+        return _LOGGED_IN
     if talk.before is None:
         return None
     return mechanisms.before_tls(talk.mechanisms_before, " ".join(talk.before))
@@ -77,6 +82,8 @@ def _preauth(talk: MailboxTalk) -> Verdict | None:
 
 
 def _offered(talk: MailboxTalk) -> Verdict | None:
+    if talk.preauth:
+        return _LOGGED_IN
     return None if talk.after is None else mechanisms.offered(talk.mechanisms, " ".join(talk.after))
 
 

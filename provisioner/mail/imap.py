@@ -11,7 +11,10 @@ from provisioner.mail.wire import ConversationError, Trouble, Wire
 
 ANSWER_LINES = 500
 _LITERAL = re.compile(r"\{(\d{1,9})\}$")
-_CAPABILITY = re.compile(r"\[?\bCAPABILITY ([^\]]*)", re.IGNORECASE)
+_CAPABILITY = re.compile(
+    r"\* CAPABILITY (?P<line>.*)|\S+ (OK|PREAUTH) \[CAPABILITY (?P<code>[^\]]*)\]", re.IGNORECASE
+)
+"""The two places of the list (§7.2.2, §7.1); in the words behind OK, Dovecot says `Capability completed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,8 @@ class Imap:
         return line
 
     def _learn(self, line: str) -> None:
-        if (found := _CAPABILITY.search(line)) is not None:
-            self.capabilities = tuple(word.upper() for word in found[1].split())
+        if (found := _CAPABILITY.match(line)) is not None:
+            self.capabilities = tuple((found["line"] or found["code"] or "").upper().split())
 
     def capability(self) -> Answer:
         """Ask for the capabilities (§6.1.1)."""

@@ -327,7 +327,6 @@ MAILBOX = (
         fails(
             imap__preauth="`imap` started by a socket, as inetd does",
             imap__tls="the same",
-            imap__login_before_tls="the same",
         ),
         where=DOVECOT,
         ports={"imap": 14404},

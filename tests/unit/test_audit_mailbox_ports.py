@@ -190,12 +190,45 @@ def test_each_fault_of_a_mailbox_port(
     assert outcomes(found)[f"{area}.{check}"] == outcome
 
 
-def test_a_greeting_as_logged_in_is_critical_and_makes_tls_impossible(tls: Path) -> None:
-    script = Script(Mailbox.IMAP, before="STARTTLS", after="", greeting="* PREAUTH welcome")
+@pytest.mark.parametrize("offered", ["STARTTLS", "LITERAL+"])
+def test_a_greeting_as_logged_in_is_critical_and_makes_tls_impossible(tls: Path, offered: str) -> None:
+    script = Script(Mailbox.IMAP, before=offered, after="", greeting="* PREAUTH welcome")
     found = audit_mailbox(port_of(script.server(tls)), Mailbox.IMAP).findings
     preauth = finding(found, "imap.preauth")
     assert (preauth.outcome, preauth.weight) == (Outcome.FAIL, Severity.CRITICAL)
-    assert finding(found, "imap.tls").outcome == Outcome.FAIL
+    no_tls = finding(found, "imap.tls")
+    assert (no_tls.outcome, no_tls.summary) == (
+        Outcome.FAIL,
+        "greets as logged in, after which TLS can't begin",
+    )
+
+
+@pytest.mark.parametrize(("implicit", "check"), [(False, "login-before-tls"), (True, "login-offered")])
+def test_who_is_greeted_as_logged_in_is_offered_no_login(tls: Path, implicit: bool, check: str) -> None:
+    script = Script(Mailbox.IMAP, before="LITERAL+", after="LITERAL+", greeting="* PREAUTH welcome")
+    port = port_of(script.server(tls, implicit=implicit), implicit_tls=implicit)
+    found = finding(audit_mailbox(port, Mailbox.IMAP).findings, f"imap.{check}")
+    assert found.outcome == Outcome.SKIPPED
+    assert found.summary == "greets as logged in: no login is left to offer"
+
+
+def test_the_words_of_a_tagged_answer_are_no_capabilities(tls: Path) -> None:
+    """Dovecot ends the list so inside a session; only a code in brackets is a list (RFC 9051 §7.1)."""
+
+    def answer(line: str, inside: bool) -> Answer:
+        tag = line.partition(" ")[0]
+        return ["* CAPABILITY IMAP4rev1 LITERAL+", f"{tag} OK Capability completed (0.001 + 0.000 secs)."]
+
+    server = MailServer("* PREAUTH [CAPABILITY IMAP4rev1] Logged in as nobody", answer, tls=tls)
+    assert audit_mailbox(port_of(server), Mailbox.IMAP).talk.before == ("IMAP4REV1", "LITERAL+")
+
+
+def test_capabilities_in_the_code_of_an_answer_are_taken(tls: Path) -> None:
+    def answer(line: str, inside: bool) -> Answer:
+        return f"{line.partition(' ')[0]} OK [CAPABILITY IMAP4rev1 LOGINDISABLED] done"
+
+    talk = audit_mailbox(port_of(MailServer("* OK ready", answer, tls=tls)), Mailbox.IMAP).talk
+    assert talk.before == ("IMAP4REV1", "LOGINDISABLED")
 
 
 def test_apop_in_the_greeting_is_an_outdated_mechanism(tls: Path) -> None:
