@@ -30,6 +30,10 @@ class _Server:
     next_start: float = 0.0
 
 
+class NotTried(TimeoutError):
+    """No connection was tried: its turn did not come in time. It says nothing about the port."""
+
+
 class Closable(Protocol):
     """A connection of any kind."""
 
@@ -80,7 +84,7 @@ class Gate:
         server = self._server(host or address)
         left = 0.0 if self._stopped else ends - time.monotonic()
         if left <= 0 or not server.slots.acquire(timeout=min(left, QUEUE_SECONDS)):
-            raise TimeoutError("no time was left to connect")
+            raise NotTried("no time was left to connect")
         try:
             self._wait_for_start(server)
             left = max(ends - time.monotonic(), 0.1)

@@ -72,6 +72,8 @@ def server_jobs(server: Server, case: Case) -> tuple[Job, ...]:
         Job(f"port {service.number} of {server.name}", partial(_knock, server, service, case))
         for service in server.services
     ]
+    if server.known and case.asked.wants("services"):
+        jobs.append(Job(f"the open ports of {server.name}", partial(_nothing_unexpected, server, case)))
     return (*jobs, *_name_jobs(server, case))
 
 
@@ -90,17 +92,29 @@ def _reverse_job(server: Server, case: Case, greeting: str, *, sends: bool) -> J
 
 
 def _knock(server: Server, service: Service, case: Case) -> Done:
-    needed = service.number in server.promised or (service.number == 25 and server.exchanger)
-    timeout = case.asked.timeout if needed else min(KNOCK_SECONDS, case.asked.timeout)
     subject = server.subject(service.number)
     promised = service.number in server.promised
-    error = _refusal(server, service.number, case, timeout)
+    error = _refusal(server, service.number, case, _patience(server, service.number, case))
     if error is not None:
         return _closed(server, service, case, error)
     findings = [Finding(services.PROMISED, Outcome.PASS, subject, "answers, as promised")] if promised else []
     if server.known and not promised:
         findings.append(Finding(services.UNEXPECTED, Outcome.FAIL, subject, "is open, and not deployed"))
     return Done(tuple(findings), tuple(_open_jobs(server, service, case)))
+
+
+def _nothing_unexpected(server: Server, case: Case) -> Done:
+    """What the knocks at all ports come to; those that are under way are waited for."""
+    numbers = [service.number for service in server.services]
+    refusals = {one: _refusal(server, one, case, _patience(server, one, case)) for one in numbers}
+    subject = f"{server.name} ({server.label})" if server.label else server.name
+    return Done(services.nothing_unexpected(subject, server.promised, refusals))
+
+
+def _patience(server: Server, number: int, case: Case) -> float:
+    """Seconds to wait for a port to take a connection."""
+    needed = number in server.promised or (number == 25 and server.exchanger)
+    return case.asked.timeout if needed else min(KNOCK_SECONDS, case.asked.timeout)
 
 
 def _refusal(server: Server, number: int, case: Case, timeout: float) -> OSError | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from provisioner.audit.finding import Check, Finding, Outcome, Severity
+from provisioner.audit.gate import NotTried
 from provisioner.dns.resolver import Resolver, Status
 from provisioner.tls.opening import Opening
 
@@ -104,6 +105,31 @@ def promises(domain: str, resolver: Resolver) -> tuple[tuple[Promise, ...], tupl
             else:
                 found.append(Promise(_at(service, port), target, text))
     return tuple(found), _finding(domain, found, wrong, unasked)
+
+
+def nothing_unexpected(
+    subject: str, deployed: frozenset[int], refusals: Mapping[int, OSError | None]
+) -> tuple[Finding, ...]:
+    """That no port is open which nobody deployed; nothing where one is, which is a finding about that port.
+
+    `refusals` says for each mail port why it took no connection, None where it did. A port that a firewall
+    drops is shut; a host that answers at none of them may be away.
+    """
+    opened = [number for number, refusal in refusals.items() if refusal is None]
+    if not deployed.issuperset(opened):
+        return ()
+    untried = [number for number, refusal in refusals.items() if isinstance(refusal, NotTried)]
+    if untried:
+        return (Finding(UNEXPECTED, Outcome.ERROR, subject, f"was not tried at {_ports(untried)}"),)
+    if not opened and not any(isinstance(one, ConnectionRefusedError) for one in refusals.values()):
+        return (Finding(UNEXPECTED, Outcome.ERROR, subject, "could not be reached at any mail port"),)
+    but = f" but {_ports(opened)}, which {'are' if len(opened) > 1 else 'is'} deployed" if opened else ""
+    return (Finding(UNEXPECTED, Outcome.PASS, subject, f"has no mail port open{but}"),)
+
+
+def _ports(numbers: Iterable[int]) -> str:
+    *most, last = map(str, sorted(numbers))
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _at(service: Service, port: int) -> Service:

@@ -13,7 +13,7 @@ import pytest
 
 from provisioner.audit.case import Asked, Run
 from provisioner.audit.finding import Outcome
-from provisioner.audit.gate import Gate
+from provisioner.audit.gate import Gate, NotTried
 from provisioner.audit.judgement import Judgement, Kind
 from provisioner.audit.outside import Auditable, DomainTarget, HostTarget, audit_all
 from provisioner.audit.services import promises
@@ -207,6 +207,46 @@ def test_a_closed_port_is_a_fault_only_where_it_is_promised() -> None:
         ("services.promised", "mx.example.test:993"): Outcome.FAIL,
         ("services.unexpected", "mx.example.test:110"): Outcome.FAIL,
     }
+
+
+class Firewalled(Watched):
+    """Ports without a stand-in drop what comes, or are `crowded`: their turn never came."""
+
+    crowded: frozenset[int] = frozenset()
+
+    def connect(self, address, port, ends, timeout=None, *, host=""):  # type: ignore[no-untyped-def]
+        """As a firewall lets it through."""
+        if port not in self.ports:
+            raise NotTried("no time was left") if port in self.crowded else TimeoutError("timed out")
+        return super().connect(address, port, ends, timeout, host=host)
+
+
+@pytest.mark.parametrize("gate", [Watched, Firewalled])
+def test_a_host_that_opens_only_what_is_deployed_passes_and_says_what_that_is(gate: type[Watched]) -> None:
+    target = HostTarget("mx", "mx.example.test", ("192.0.2.1",), "example.test", frozenset({25, 143}))
+    with server(nasty) as port:
+        checks = ("services.unexpected",)
+        judgement = audited(target, Zone({}), gate({25: port, 143: port}), checks=checks)
+    (found,) = judgement.findings
+    assert (found.outcome, found.subject) == (Outcome.PASS, "mx.example.test")
+    assert found.summary == "has no mail port open but 25 and 143, which are deployed"
+
+
+def test_a_host_where_nothing_could_be_tried_passes_nothing() -> None:
+    target = HostTarget("mx", "mx.example.test", ("192.0.2.1",), "example.test", frozenset({25, 143}))
+    checks = ("services.unexpected",)
+    (away,) = audited(target, Zone({}), Firewalled(), checks=checks).findings
+    assert (away.outcome, away.summary) == (Outcome.ERROR, "could not be reached at any mail port")
+    with server(nasty) as port:
+        busy = Firewalled({25: port})
+        busy.crowded = frozenset({110, 995})
+        (found,) = audited(target, Zone({}), busy, checks=checks).findings
+    assert (found.outcome, found.summary) == (Outcome.ERROR, "was not tried at 110 and 995")
+
+
+def test_of_a_host_of_others_nobody_knows_what_is_deployed() -> None:
+    judgement = audited(AddressTarget("192.0.2.1", "192.0.2.1"), Zone({}), checks=("services.unexpected",))
+    assert judgement.findings == ()
 
 
 def test_where_this_machine_has_no_ipv6_no_server_is_blamed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
