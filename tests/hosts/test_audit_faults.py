@@ -1,7 +1,7 @@
 """A lab of seeded faults: every check of the audit from outside meets its fault, and finds no other.
 
-What is seeded is in audit_seeds.py (records) and audit_faulty_servers.py (servers); the page of it is
-docs/audit-faults.md.
+What is seeded is in audit_seeds.py (records) and the files that audit_faulty_servers.py joins (servers); the
+page of it is docs/audit-faults.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from provisioner.cli.app import run
 from provisioner.sandbox import SandboxHost
 from tests.conftest import booted, layer_of, mail_layer, succeed
 from tests.hosts import audit_fault_zones as zones
+from tests.hosts import audit_faulty_dovecot as dovecot
+from tests.hosts import audit_faulty_postfix as postfix
 from tests.hosts import audit_faulty_servers as servers
+from tests.hosts import audit_faulty_tls as tls
 from tests.hosts import test_tls_scan as tls_servers
 from tests.hosts.audit_seeds import DKIM_NAMED, RECORDS, Seed
 
@@ -106,7 +109,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         succeed(faulty, tls_servers.SCRIPT.read_text())
         servers.start(faulty)
         values = {"idle": names.address, "idle6": str(names.address6)}
-        entries = block_list_entries(servers.addresses(faulty)[servers.LISTED.name])
+        entries = block_list_entries(servers.addresses(faulty)[postfix.LISTED.name])
         zones.serve(
             names,
             zones.seeded((*RECORDS, *DKIM_NAMED), values) + servers.records(faulty),
@@ -121,7 +124,7 @@ def block_list_entries(address: str) -> dict[str, str]:
     by_name = {one.name: one.zone for one in known_lists()}
     return {
         query_name(address, by_name["spamhaus-zen"]): "127.0.0.2",
-        query_name(servers.LISTED.domain, by_name["spamhaus-dbl"]): "127.0.1.2",
+        query_name(postfix.LISTED.domain, by_name["spamhaus-dbl"]): "127.0.1.2",
     }
 
 
@@ -134,22 +137,22 @@ def test_every_fault_of_a_dkim_key_that_was_named_is_found_and_no_other(lab: Lab
 
 
 def test_every_fault_of_port_25_is_found_and_no_other(lab: Lab) -> None:
-    lab.seeds((*servers.SMTP, *servers.REVERSE, servers.LISTED))
+    lab.seeds((*postfix.SMTP, *postfix.REVERSE, postfix.LISTED))
 
 
 def test_every_fault_of_dane_is_found_and_no_other(lab: Lab) -> None:
-    lab.seeds(servers.DANE)
+    lab.seeds(postfix.DANE)
 
 
 def test_every_fault_of_ports_for_people_is_found_and_no_other(lab: Lab) -> None:
-    lab.seeds((*servers.SUBMISSION, *servers.MAILBOX))
+    lab.seeds((*postfix.SUBMISSION, *dovecot.MAILBOX))
 
 
 def test_every_fault_of_tls_is_found_and_no_other(lab: Lab) -> None:
-    lab.seeds(servers.TLS)
+    lab.seeds(tls.TLS)
 
 
-ASKED_FIRST = (servers.RELAY, servers.SUBMISSION_OPEN, servers.CLEARTEXT)
+ASKED_FIRST = (postfix.RELAY, postfix.SUBMISSION_OPEN, dovecot.CLEARTEXT)
 
 
 def test_every_fault_that_only_an_attacker_would_meet_is_found(lab: Lab) -> None:
