@@ -66,6 +66,9 @@ _TOO_EARLY = re.compile(
     re.I,
 )
 
+_NEW_EACH_TIME = re.compile(r"\d{4,}|(?![A-Z]+\b)[0-9a-zA-Z+/=_-]{16,}")
+"""Numbers, and the ids of sessions; not a response code such as AUTHENTICATIONFAILED (RFC 5530 §3)."""
+
 
 class _NoLoginError(Exception):
     """No login is offered here."""
@@ -166,7 +169,7 @@ def _timed(port: ServerPort, area: str, user: str, exists: bool, seconds: float)
     # The time includes connection and handshake, which are the same for both kinds.
     took = time.monotonic() - started
     answer = re.sub(re.escape(user), "USER", answer, flags=re.I)
-    return Try(exists, re.sub(r"\d{4,}|[0-9a-zA-Z+/=_-]{16,}", "…", answer), took)
+    return Try(exists, _NEW_EACH_TIME.sub("…", answer), took)
 
 
 def _log_in(port: ServerPort, area: str, user: str, *, tls: bool, seconds: float | None = None) -> str:

@@ -132,6 +132,25 @@ def test_answers_that_differ_tell_users_from_others(tls: Path) -> None:
     assert USER not in "".join(found.evidence)
 
 
+@pytest.mark.parametrize(
+    ("known", "unknown", "outcome"),
+    [
+        ("NO [AUTHORIZATIONFAILED] failed", "NO [AUTHENTICATIONFAILED] failed", Outcome.FAIL),
+        # what is new with each answer tells nothing
+        ("NO failed, session kjhAS7d6fkasjhd76", "NO failed, session Aksjd87asdkjhaas8", Outcome.PASS),
+    ],
+)
+def test_a_response_code_is_part_of_the_answer(known: str, unknown: str, outcome: Outcome) -> None:
+    def answers(line: str, inside: bool) -> Answer:
+        tag, _, command = line.partition(" ")
+        if command == "CAPABILITY":
+            return ["* CAPABILITY IMAP4rev1", f"{tag} OK done"]
+        return f"{tag} {known if USER in line else unknown}"
+
+    (found,) = audit_user_enumeration(port_of(MailServer("* OK ready", answers), 143), "imap", USER)
+    assert found.outcome == outcome
+
+
 def test_a_submission_port_without_login_has_nothing_to_try(tls: Path) -> None:
     (found,) = audit_user_enumeration(port_of(MailServer(GREETING, sound, tls=tls), 587), "submission", USER)
     assert found.outcome == Outcome.SKIPPED
