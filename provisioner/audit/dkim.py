@@ -189,18 +189,25 @@ def _rsa(keys: Keys) -> list[Finding]:
 def _key(looked: Looked) -> list[Finding]:
     """Everything about one selector."""
     found, name = looked.found, looked.found.name
-    key = found.key
-    if key is None:
+    if not found.keys:
         if found.reply.aliases:
             evidence = (f"{name} CNAME {found.reply.canonical}",)
             return [Finding(ALIAS, Outcome.FAIL, name, "is an alias that leads to no key", evidence)]
         outcome = Outcome.ERROR if found.temporary else Outcome.FAIL
         return [Finding(KEY, outcome, name, "has no key", (found.problem,))]
-    evidence = (f'{name} TXT "{key.text[:500]}"',)
-    findings = [_one(looked), _readable(looked, key, evidence)]
+    findings = [_one(looked)]
     if found.reply.aliases:
         said = f"is an alias of {found.reply.canonical}, where there is a key"
         findings.append(Finding(ALIAS, Outcome.PASS, name, said))
+    # Of several records receivers take one by chance (RFC 6376 §3.6.2.2): each is judged.
+    return [*findings, *(finding for key in found.keys for finding in _record(looked, key))]
+
+
+def _record(looked: Looked, key: KeyRecord) -> list[Finding]:
+    """Everything about one key record."""
+    name = looked.found.name
+    evidence = (f'{name} TXT "{key.text[:500]}"',)
+    findings = [_readable(looked, key, evidence)]
     if key.revoked:
         outcome = Outcome.FAIL if looked.meant else Outcome.PASS
         said = "was withdrawn" + (", and is in use" if looked.meant else "")

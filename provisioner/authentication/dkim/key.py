@@ -124,6 +124,7 @@ class FoundKey:
     name: str
     reply: Reply
     keys: tuple[KeyRecord, ...]
+    """In an order that does not depend on the name server's, withdrawn ones last."""
 
     @property
     def key(self) -> KeyRecord | None:
@@ -162,5 +163,5 @@ def find_key(domain: str, selector: str, lookup: Lookup) -> FoundKey:
     name = f"{selector}._domainkey.{domain}"
     reply = lookup(name, "TXT")
     found = texts(reply) if reply.status is Status.FOUND else ()
-    keys = tuple(key for key in map(parse_key, found) if _is_key(key.tags))
-    return FoundKey(name, reply, keys)
+    keys = [key for key in map(parse_key, found) if _is_key(key.tags)]
+    return FoundKey(name, reply, tuple(sorted(keys, key=lambda key: (key.revoked, key.text))))
