@@ -6,9 +6,10 @@ import pytest
 
 from provisioner.audit.finding import Finding, Outcome, Severity
 from provisioner.audit.inside import accounts, dovecot_logins, dovecot_services
-from provisioner.audit.inside.seen import Inside
-from tests.unit.inside_making import host, one
+from provisioner.audit.inside.seen import File, Inside
+from tests.unit.inside_making import NOW, host, one
 
+FILE = File("/etc/ssl/mail.pem", "file", 0o644, "root", "root", 1, NOW)
 OLD, NEW = "2.3.19.1 (9b53102964)", "2.4.1-4 (7d8c0e5759)"
 
 
@@ -65,6 +66,106 @@ def test_the_place_is_the_last_line_that_sets_it() -> None:
 )
 def test_a_list_of_ciphers_is_judged_by_what_it_adds(ciphers: str, outcome: str) -> None:
     assert find(dovecot(f"ssl_cipher_list = {ciphers}"), "tls-ciphers").outcome.value == outcome
+
+
+FILTERED = """\
+ssl = required
+ssl_min_protocol = TLSv1.2
+{cert}
+protocol imap {{
+  ssl_min_protocol = TLSv1
+}}
+protocol lmtp {{
+  ssl = no
+}}
+remote 127.0.0.0/8 {{
+  {cleartext}
+  ssl = no
+}}
+local 192.0.2.1 {{
+  protocol pop3 {{
+    ssl_cipher_list = ALL:RC4
+    ssl = no
+  }}
+}}
+local_name mail.example.org {{
+  {gone}
+}}
+"""
+OLD_FILTERED = FILTERED.format(
+    cert="ssl_cert = </etc/ssl/mail.pem",
+    gone="ssl_cert = </etc/ssl/gone.pem",
+    cleartext="disable_plaintext_auth = no",
+)
+NEW_FILTERED = FILTERED.format(
+    cert="ssl_server {\n  cert_file = /etc/ssl/mail.pem\n}",
+    gone="ssl_server {\n    cert_file = /etc/ssl/gone.pem\n  }",
+    cleartext="auth_allow_cleartext = yes",
+)
+
+
+@pytest.mark.parametrize(("settings", "version"), [(OLD_FILTERED, OLD), (NEW_FILTERED, NEW)])
+def test_what_a_protocol_an_address_or_a_name_sets_for_itself_is_judged_too(
+    settings: str, version: str
+) -> None:
+    lines = "\n".join(
+        f"/etc/dovecot/dovecot.conf:{n}:{line}" for n, line in enumerate(settings.splitlines(), 1)
+    )
+    inside = dovecot(settings, version, lines)
+    inside = Inside(inside.at, {"/etc/ssl/mail.pem": FILE}, inside.outputs)
+
+    found = {name: find(inside, name) for name in ("tls", "tls-versions", "tls-ciphers", "tls-files")}
+
+    assert {name: (one.outcome.value, one.summary) for name, one in found.items()} == {
+        "tls": ("fail", "there is no TLS in `local 192.0.2.1`, `protocol pop3`"),
+        "tls-versions": ("fail", "TLSv1 is taken in `protocol imap`"),
+        "tls-ciphers": ("fail", "the list has RC4 in `local 192.0.2.1`, `protocol pop3`"),
+        "tls-files": ("fail", "/etc/ssl/gone.pem does not exist in `local_name mail.example.org`"),
+    }
+    written = settings.splitlines()
+    at = {name: written[int(one.place.rpartition(":")[2]) - 1].split("=")[0].strip()
+          for name, one in found.items()}  # fmt: skip
+    assert list(at.values())[:3] == ["ssl", "ssl_min_protocol", "ssl_cipher_list"]
+    assert at["tls-files"] in ("ssl_cert", "cert_file")
+    assert find(inside, "plaintext-login").outcome is Outcome.PASS
+
+
+def test_a_sound_exception_does_not_hide_what_holds_for_all_the_others() -> None:
+    settings = "ssl_min_protocol = TLSv1\nprotocol imap {\n  ssl_min_protocol = TLSv1.2\n}"
+    lines = "\n".join(f"/etc/d.conf:{n}:{line}" for n, line in enumerate(settings.splitlines(), 1))
+
+    finding = find(dovecot(settings, lines=lines), "tls-versions")
+
+    assert (finding.outcome, finding.summary, finding.place) == (
+        Outcome.FAIL, "TLSv1 is taken", "/etc/d.conf:1",
+    )  # fmt: skip
+
+
+def test_several_exceptions_are_told_together() -> None:
+    settings = "".join(f"protocol {name} {{\n  ssl_min_protocol = SSLv3\n}}\n" for name in ("imap", "pop3"))
+
+    finding = find(dovecot(settings), "tls-versions")
+
+    assert finding.summary == "SSLv3 is taken in `protocol imap`"
+    assert "SSLv3 is taken in `protocol pop3`" in finding.evidence
+
+
+@pytest.mark.parametrize(
+    ("filter_", "outcome"),
+    [
+        ("remote 10.0.0.0/8", "fail"),
+        ("remote 10.1.2.0/24", "pass"),
+        ("remote office.example.org", "fail"),
+        ("local 10.0.0.5", "fail"),
+        ("local 127.0.0.1", "pass"),
+        ("protocol !lmtp", "fail"),
+        ("protocol doveadm", "pass"),
+    ],
+)
+def test_an_exception_for_this_host_or_for_no_login_is_none(filter_: str, outcome: str) -> None:
+    settings = f"disable_plaintext_auth = yes\n{filter_} {{\n  disable_plaintext_auth = no\n}}"
+
+    assert find(dovecot(settings), "plaintext-login").outcome.value == outcome
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from provisioner.adopt.dovecot_text import Block
 from provisioner.audit.finding import Check, Finding, Severity
-from provisioner.audit.inside.dovecot_view import Dovecot, judged, wide
+from provisioner.audit.inside.dovecot_view import Dovecot, everywhere, judged, passdb, wide
 from provisioner.audit.inside.seen import Inside
 from provisioner.audit.verdict import Verdict, failed, passed, skipped, warned
 
@@ -120,11 +119,11 @@ _PASSDB = r"passdb(\s+static)?"
 def audit(inside: Inside, subject: str) -> Iterator[Finding]:
     """Judge the ways to log in. Subject of each finding: the host."""
     ways = {
-        CLEARTEXT: _cleartext,
-        TLS: _tls,
-        VERSIONS: _versions,
-        CIPHERS: _ciphers,
-        FILES: _files,
+        CLEARTEXT: everywhere(_cleartext, "disable_plaintext_auth", "auth_allow_cleartext", "ssl"),
+        TLS: everywhere(_tls, "ssl"),
+        VERSIONS: everywhere(_versions, "ssl_min_protocol", "ssl"),
+        CIPHERS: everywhere(_ciphers, "ssl_cipher_list"),
+        FILES: everywhere(_files, "ssl_cert", "ssl_server_cert_file"),
         MECHANISMS: _mechanisms,
         LOGGED: _logged,
         DEBUG: _debug,
@@ -183,8 +182,8 @@ def _files(dovecot: Dovecot) -> Verdict:
     if not path:
         return failed("no certificate is named", f"{name} is not set")
     if path.startswith("/") and path not in dovecot.inside.files:
-        return dovecot.at(failed(f"{path} does not exist"), name)
-    return dovecot.at(passed(f"{path} is there"), name)
+        return dovecot.at(failed(f"{path} does not exist"), name, "cert_file")
+    return dovecot.at(passed(f"{path} is there"), name, "cert_file")
 
 
 def _mechanisms(dovecot: Dovecot) -> Verdict:
@@ -243,11 +242,5 @@ def _anybody(dovecot: Dovecot) -> Verdict:
 def _masters(dovecot: Dovecot) -> Verdict:
     found = [block for block in dovecot.set.all("passdb") if block.get("master") == "yes"]
     if found:
-        return dovecot.at(warned(f"{_where(found[0])} has users that log in as everybody"), "master")
+        return dovecot.at(warned(f"{passdb(found[0])} has users that log in as everybody"), "master")
     return passed("there are no master users")
-
-
-def _where(block: Block) -> str:
-    """A passdb as people would name it."""
-    path = block.get("passwd_file_path") or block.get("args").split(" ")[-1]
-    return f"passdb {block.get('driver') or block.name} {path}".strip()

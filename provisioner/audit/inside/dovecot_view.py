@@ -8,9 +8,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from provisioner.adopt.dovecot_text import Block, parse, truth
-from provisioner.audit.finding import Check, Finding
+from provisioner.audit.finding import Check, Finding, Outcome
 from provisioner.audit.inside.seen import Inside
 from provisioner.audit.verdict import Verdict, untested
+
+FILTERS = frozenset({"protocol", "local", "local_name", "remote"})
+"""Blocks whose settings hold for some connections only (doc.dovecot.org, Configuration: filters)."""
+_WITHOUT_LOGIN = frozenset({"lda", "lmtp", "doveadm", "indexer-worker"})
+_OPENING = re.compile(r"\s*(\w+)\s*([^={}]*?)\s*\{")
+_WORST_FIRST = (Outcome.FAIL, Outcome.WARN, Outcome.ERROR, Outcome.PASS, Outcome.SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a file that sets something or opens a block."""
+
+    place: str
+    """`/etc/dovecot/dovecot.conf:12`."""
+    text: str
+    scope: tuple[str, ...] = ()
+    """The filters that it stands in, outermost first: `protocol imap`."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +39,10 @@ class Dovecot:
     every: Block
     """Every setting."""
     version: str = ""
-    lines: tuple[tuple[str, str], ...] = ()
-    """`/etc/dovecot/dovecot.conf:12` and the text of each line that sets something."""
+    lines: tuple[Line, ...] = ()
     inside: Inside = field(default_factory=Inside, repr=False)
+    scope: tuple[str, ...] = ()
+    """The filters in which this holds; none: for every connection that no filter is about."""
 
     @property
     def is_new(self) -> bool:
@@ -51,10 +69,20 @@ class Dovecot:
         """A verdict with the last line that sets one of these names (regular expressions) as its place."""
         for pattern in patterns:
             wanted = re.compile(rf"\s*(?:{pattern})\s*(?:=|\{{|\s\S*\s*\{{)")
-            for place, text in reversed(self.lines):
-                if wanted.match(text):
-                    return replace(verdict, place=place, evidence=(text.strip(), *verdict.evidence))
+            for line in reversed(self.lines):
+                if line.scope == self.scope and wanted.match(line.text):
+                    return replace(verdict, place=line.place, evidence=(line.text.strip(), *verdict.evidence))
         return verdict
+
+    def exceptions(self, *names: str) -> Iterator[Dovecot]:
+        """Dovecot as it is for the logins of each filter that sets one of these names."""
+        for block in self.set.blocks:
+            if block.kind in FILTERS and not _lets_nobody_in(block):
+                held = replace(block, settings={**self.set.settings, **block.settings})
+                inner = replace(self, set=held, scope=(*self.scope, block.title))
+                if not block.settings.keys().isdisjoint(names):
+                    yield inner
+                yield from inner.exceptions(*names)
 
     def listeners(self, service: str) -> list[Block]:
         """The ports of a service, as set."""
@@ -74,12 +102,55 @@ def read(inside: Inside) -> Dovecot | None:
     text = inside.output("dovecot-all")
     if not text.strip():
         return None
-    lines = []
-    for line in inside.output("dovecot-lines").splitlines():
-        path, number, rest = [*line.split(":", 2), "", ""][:3]
-        lines.append((f"{path}:{number}", rest))
     version = inside.output("dovecot-version").split(" ")[0].strip()
-    return Dovecot(parse(inside.output("dovecot-set")), parse(text), version, tuple(lines), inside)
+    lines = tuple(_lines(inside.output("dovecot-lines")))
+    return Dovecot(parse(inside.output("dovecot-set")), parse(text), version, lines, inside)
+
+
+def _lines(text: str) -> Iterator[Line]:
+    """Lines of files, as grep prints them: `/etc/dovecot/dovecot.conf:12:ssl = no`."""
+    file, open_blocks = "", list[str]()
+    for found in text.splitlines():
+        path, number, rest = [*found.split(":", 2), "", ""][:3]
+        if path != file:
+            file, open_blocks = path, []
+        if rest.lstrip().startswith("}"):
+            del open_blocks[-1:]
+            continue
+        yield Line(f"{path}:{number}", rest, tuple(block for block in open_blocks if block))
+        if block := _OPENING.match(rest):
+            is_filter = block[1] in FILTERS
+            open_blocks.append(f"{block[1]} {block[2].strip(chr(34))}".strip() if is_filter else "")
+
+
+def _lets_nobody_in(block: Block) -> bool:
+    """Whether a filter is about no login, or about this host and a few private addresses alone."""
+    if block.kind == "protocol":
+        return block.name in _WITHOUT_LOGIN
+    if block.kind == "local_name":
+        return False
+    try:
+        network = ipaddress.ip_network(block.name, strict=False)
+    except ValueError:
+        return False
+    return network.is_loopback or (block.kind == "remote" and not wide(block.name))
+
+
+def everywhere(judgement: Callable[[Dovecot], Verdict], *names: str) -> Callable[[Dovecot], Verdict]:
+    """The judgement of the whole and of each filter that sets one of `names`: the worst of them."""
+
+    def judge(dovecot: Dovecot) -> Verdict:
+        found = [judgement(dovecot)]
+        for one in dovecot.exceptions(*names):
+            where = ", ".join(f"`{title}`" for title in one.scope)
+            verdict = judgement(one)
+            found.append(replace(verdict, summary=f"{verdict.summary} in {where}"))
+        worst = min(found, key=lambda verdict: _WORST_FIRST.index(verdict.outcome))
+        others = [one.summary for one in found
+                  if one is not worst and one.outcome in (Outcome.FAIL, Outcome.WARN)]  # fmt: skip
+        return replace(worst, evidence=(*worst.evidence, *others))
+
+    return judge
 
 
 def judged(
@@ -106,3 +177,10 @@ def wide(networks: str) -> list[str]:
         if not network.is_loopback and not (small and network.is_private):
             found.append(word)
     return found
+
+
+def passdb(block: Block) -> str:
+    """A password database as people would name it: `passdb sql /etc/dovecot/dovecot-sql.conf.ext`."""
+    words = [word for word in block.get("args").split() if word.startswith("/")]
+    path = block.get("passwd_file_path") or "".join(words[-1:])
+    return " ".join(dict.fromkeys(("passdb", *block.name.split(), block.get("driver"), path))).strip()
