@@ -1,7 +1,8 @@
 """The one way to a server's ports in an audit: few connections at once, not too fast, never without end.
 
 However many checks and targets want the same server, it sees no more than `at_once` connections and
-`a_second` new ones. A connection that is not closed gives its place back when it is forgotten.
+`a_second` new ones, and where it is silent (`silence`) none at all. A connection that is not closed gives
+its place back when it is forgotten.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
+from provisioner.audit.silence import NotTried, Silence
 from provisioner.mail.wire import Stream
 
 AT_ONCE = 4
@@ -28,10 +31,6 @@ class _Server:
     slots: threading.BoundedSemaphore
     lock: threading.Lock = field(default_factory=threading.Lock)
     next_start: float = 0.0
-
-
-class NotTried(TimeoutError):
-    """No connection was tried: its turn did not come in time. It says nothing about the port."""
 
 
 class Closable(Protocol):
@@ -49,6 +48,7 @@ class Gate:
         self.timeout = timeout
         self._at_once = at_once
         self._pause = 1 / a_second
+        self._silence = Silence()
         self._servers: dict[str, _Server] = {}
         self._open: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -86,18 +86,30 @@ class Gate:
         if left <= 0 or not server.slots.acquire(timeout=min(left, QUEUE_SECONDS)):
             raise NotTried("no time was left to connect")
         try:
+            self._silence.refuse(address, port)
             self._wait_for_start(server)
-            left = max(ends - time.monotonic(), 0.1)
-            stream = socket.create_connection((address, port), min(left, timeout or self.timeout))
+            stream = self._connected(address, port, timeout or self.timeout, ends)
         except BaseException:
             server.slots.release()
             raise
-        passage = Passage(stream, server.slots.release, ends)
+        passage = Passage(stream, server.slots.release, ends, partial(self._came, address, port))
         with self._lock:
             self._open.add(passage)
         if self._stopped:
             passage.close()
         return passage
+
+    def _connected(self, address: str, port: int, timeout: float, ends: float) -> socket.socket:
+        left = max(ends - time.monotonic(), 0.1)
+        try:
+            return socket.create_connection((address, port), min(left, timeout))
+        except TimeoutError as error:
+            if timeout <= left:  # else it was our time that was over
+                self._silence.shut(address, port, error)
+            raise
+
+    def _came(self, address: str, port: int, something: bool) -> None:
+        (self._silence.heard if something else self._silence.mute)(address, port)
 
     def _server(self, host: str) -> _Server:
         with self._lock:
@@ -115,16 +127,38 @@ class Gate:
 class Passage:
     """A connection that holds one of its server's places, and waits no longer than the target's time."""
 
-    def __init__(self, stream: socket.socket, release: Callable[[], None], ends: float) -> None:
-        """`release` is called once, when the connection is closed or forgotten."""
+    def __init__(
+        self,
+        stream: socket.socket,
+        release: Callable[[], None],
+        ends: float,
+        came: Callable[[bool], None] = lambda _something: None,
+    ) -> None:
+        """`release` is called once, when the connection is closed or forgotten; `came` when it is known
+        whether the server says anything at all."""
         self._stream = stream
         self._release: Callable[[], None] | None = release
         self._ends = ends
+        self._came: Callable[[bool], None] | None = came
+        self._whole = True
+        """Whether whoever waits has all the time that was asked for."""
         self._lock = threading.Lock()
 
     def recv(self, size: int, /) -> bytes:
         """As a socket's."""
-        return self._stream.recv(size)
+        try:
+            data = self._stream.recv(size)
+        except TimeoutError:
+            if self._whole:
+                self._note(something=False)
+            raise
+        self._note(something=True)  # the end of the connection is an answer too
+        return data
+
+    def _note(self, *, something: bool) -> None:
+        came, self._came = self._came, None
+        if came is not None:
+            came(something)
 
     def sendall(self, data: bytes, /) -> None:
         """As a socket's."""
@@ -133,6 +167,7 @@ class Passage:
     def settimeout(self, seconds: float | None, /) -> None:
         """As a socket's, but not beyond the time that the target has."""
         left = max(self._ends - time.monotonic(), 0.05)
+        self._whole = seconds is not None and seconds <= left
         self._stream.settimeout(left if seconds is None else min(seconds, left))
 
     def close(self) -> None:

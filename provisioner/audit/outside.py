@@ -126,7 +126,8 @@ def _begin(target: Auditable, case: Case) -> tuple[Kind, tuple[Job, ...], Case]:
     wanted = SERVICES if target.port is None else (_service(target.port),)
     if isinstance(target, AddressTarget):
         return _host(target, _name_of(target.address, case), (target.address,), wanted, case)
-    found = case.run.resolver.ask(target.name, "MX")
+    # Together, so that a resolver that is silent is waited for once.
+    found, *_ = case.run.resolver.ask_all([(target.name, rdtype) for rdtype in ("MX", "A", "AAAA")])
     if target.port is None and found.status is Status.FOUND:
         return Kind.DOMAIN, domain_jobs(target.name, case), case
     addresses = case.run.resolver.addresses(target.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from provisioner.audit.finding import Check, Finding, Outcome, Severity
-from provisioner.audit.gate import NotTried
+from provisioner.audit.silence import NotTried
 from provisioner.dns.resolver import Resolver, Status
 from provisioner.tls.opening import Opening
 

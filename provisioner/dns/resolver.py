@@ -111,7 +111,8 @@ class Resolver:
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """The IPv4 and then the IPv6 addresses of a name."""
-        return (*self.ask(name, "A").texts(), *self.ask(name, "AAAA").texts())
+        ipv4, ipv6 = self.ask_all([(name, "A"), (name, "AAAA")])
+        return (*ipv4.texts(), *ipv6.texts())
 
     def _ask(self, name: str, rdtype: str, checking_disabled: bool) -> Reply:
         import dns.exception

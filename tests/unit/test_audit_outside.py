@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import cast
 
+import dns.message
 import dns.rdata
+import dns.rdatatype
 import pytest
 
 from provisioner.audit.case import Asked, Run
 from provisioner.audit.finding import Outcome
-from provisioner.audit.gate import Gate, NotTried
+from provisioner.audit.gate import Gate
 from provisioner.audit.judgement import Judgement, Kind
 from provisioner.audit.outside import Auditable, DomainTarget, HostTarget, audit_all
 from provisioner.audit.services import promises
+from provisioner.audit.silence import NotTried
 from provisioner.audit.targets import AddressTarget, NameTarget
 from provisioner.dns.reach import Reach
 from provisioner.dns.resolver import Reply, Resolver, Status
@@ -275,6 +278,20 @@ def test_a_resolver_that_is_silent_leaves_nothing_to_judge() -> None:
     judgement = audited(NameTarget("example.test", "example.test"), Zone({}, silent=True))
     assert judgement.error is not None and judgement.error.exit_code == 5
     assert "DNS gives no answer about example.test" in judgement.error.message
+
+
+def test_a_resolver_that_is_silent_is_waited_for_once() -> None:
+    """The first questions go out together, not each when the one before was given up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.settimeout(5)
+        resolver = Resolver(f"127.0.0.1:{mute.getsockname()[1]}", seconds=2.0)
+        run = Run(Asked(), resolver, Reach(), Watched())
+        (judgement,) = audit_all([NameTarget("example.test", "example.test")], run, 1)
+        asked = [dns.message.from_wire(mute.recv(4096)).question[0].rdtype for _ in range(3)]
+
+    assert judgement.error is not None and "did not answer" in judgement.error.message
+    assert set(asked) == {dns.rdatatype.MX, dns.rdatatype.A, dns.rdatatype.AAAA}
 
 
 def test_what_was_not_done_in_time_is_named() -> None:
