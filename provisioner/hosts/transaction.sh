@@ -453,27 +453,46 @@ restart_reloaded() { # Postfix holds back for 60 s what died before; a reload do
   done
 }
 
-make_accounts() {
+make_accounts() { # noted before it is made: after a death in between, what is not there is deleted in vain
   lines group user | while read -r verb name id_number group groups home shell; do
     if [ "$verb" = group ]; then
       getent group -- "$name" >/dev/null && continue
+      printf 'group %s\n' "$name" >>"$dir/made"
       if [ "$id_number" = = ]; then groupadd --system -- "$name"; else groupadd --system --gid "$id_number" -- "$name"; fi \
         >"$dir/output" 2>&1 || { fail account "$name"; exit 1; }
-      printf 'group %s\n' "$name" >>"$dir/made"
     else
       if ! getent passwd -- "$name" >/dev/null; then
         set -- --system --no-create-home --home-dir "$home" --shell "$shell"
         [ "$id_number" = = ] || set -- "$@" --uid "$id_number"
-        if [ "$group" = = ]; then set -- "$@" --user-group; else set -- "$@" --gid "$group"; fi
-        useradd "$@" -- "$name" >"$dir/output" 2>&1 || { fail account "$name"; exit 1; }
+        if [ "$group" != = ]; then
+          set -- "$@" --gid "$group"
+        else
+          set -- "$@" --user-group
+          getent group -- "$name" >/dev/null || printf 'group %s\n' "$name" >>"$dir/made"
+        fi
         printf 'user %s\n' "$name" >>"$dir/made"
+        useradd "$@" -- "$name" >"$dir/output" 2>&1 || { fail account "$name"; exit 1; }
       fi
       if [ "$groups" != = ]; then
         before=$(id -Gn -- "$name" | tr ' ' ,)
-        usermod --append --groups "$groups" -- "$name" >"$dir/output" 2>&1 || { fail account "$name"; exit 1; }
         printf 'groups %s %s\n' "$name" "$before" >>"$dir/made"
+        usermod --append --groups "$groups" -- "$name" >"$dir/output" 2>&1 || { fail account "$name"; exit 1; }
       fi
     fi
+  done
+}
+
+unlock_accounts() { # what useradd and the like leave when they are cut off: a lock of a process that is gone
+  for accounts in /etc/passwd /etc/group /etc/shadow /etc/gshadow /etc/subuid /etc/subgid; do
+    for left in "$accounts".lock "$accounts".[0-9]*; do
+      [ -f "$left" ] || continue
+      # They hold the number of their process and nothing else: somebody's copy of a file stays.
+      pid=$(head -c 20 -- "$left" | tr -d '\0\n')
+      case $pid in *[!0-9]*) continue ;; esac
+      case ${left##*.} in lock | "${pid:-${left##*.}}") ;; *) continue ;; esac
+      if [ "$mode" = boot ] || [ -z "$pid" ] || ! kill -0 "$pid" 2>/dev/null; then rm -f -- "$left"; fi
+    done
+    [ -e "$accounts.lock" ] || rm -f -- "$accounts+"
   done
 }
 
@@ -797,6 +816,7 @@ undo() {
       point "back $name"
     done 2>>"$dir/undo.log"
   fi
+  unlock_accounts
   if [ -f "$dir/made" ]; then
     tac "$dir/made" | while read -r what name before; do
       case $what in

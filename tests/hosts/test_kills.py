@@ -143,6 +143,28 @@ def test_a_runner_that_died_with_its_rescue_is_made_up_for_while_we_look_on(chan
     assert changed_host.sh(STATE) == before
 
 
+@pytest.mark.parametrize(
+    "made", ['/usr/sbin/useradd.real "$@"', "groupadd --system vm"], ids=["whole", "half"]
+)
+def test_killed_while_an_account_is_made_none_is_left(changed_host: Place, made: str) -> None:
+    before = changed_host.sh(STATE)
+    kill = "systemctl kill -s KILL --kill-whom=main 'provision-*.service'; sleep 60"
+    stays = "/etc/group.20260101 /etc/shadow.1"
+    changed_host.sh(
+        f"cp -a /usr/sbin/useradd /usr/sbin/useradd.real; printf '%s\n' '#!/bin/sh' '{made}' \"{kill}\" >/x; "
+        "chmod 755 /x; mv /x /usr/sbin/useradd; "
+        "cp /etc/group /etc/group.20260101; cp /etc/shadow /etc/shadow.1; "
+        "for lock in group.lock gshadow.4194304; do echo 4194304 >/etc/$lock; done; touch /etc/passwd+"
+    )
+    try:
+        with run_to(changed_host, "outcome") as transaction:
+            assert wait_for_outcome(changed_host, transaction) == "undone"
+    finally:
+        changed_host.sh(f"mv /usr/sbin/useradd.real /usr/sbin/useradd; rm -f {PAUSE}")
+    changed_host.sh(f"ls {stays} && rm {stays}")
+    assert changed_host.sh(STATE) == before
+
+
 def test_the_next_apply_finishes_what_was_decided_and_then_died(changed_host: Place) -> None:
     before = changed_host.sh(STATE)
     with run_to(changed_host, "point keeping") as transaction:
