@@ -1,33 +1,48 @@
-"""A bounce: RFC 3464's machine-readable form, and what qmail and Exim write without it."""
+"""A bounce: RFC 3464's machine-readable form, and the prose that servers write without or beside it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import Message
 
-from provisioner.explain.replies import explain_reply
+from provisioner.explain.replies import explain_reply, stage_of
 from provisioner.explain.result import Bounce, Delivery, Explanation
 
 MOST_RECIPIENTS = 200
-_QMAIL = re.compile(r"^<([^<>\s]{3,320})>:\n((?:.+\n?)+)", re.MULTILINE)
-_CODE = re.compile(r"\b[245]\d\d[ -]")
+_ADDRESS = r"[^\s<>\"@]{1,64}@[^\s<>\"]{1,255}?"
+_PROSE = (
+    # qmail and GMX give the reason from the next line on, Postfix beside the address.
+    re.compile(rf'^[<"](?P<to>{_ADDRESS})[>"]:(?P<why>.*(?:\n[ \t]*\S.*)*)', re.MULTILINE),
+    # OpenSMTPD's bounce.c: a line for each recipient.
+    re.compile(rf"^(?P<to>{_ADDRESS}): (?P<why>.+)$", re.MULTILINE),
+    # Exim's warning of a delay.
+    re.compile(rf"^  (?P<to>{_ADDRESS})(?P<why>(?:\n {{4}}.+)+)", re.MULTILINE),
+)
+_ORIGINAL = re.compile(r"^(?:-{3,}|\s*Below is a copy )", re.MULTILINE)
+"""Where the message that came back begins in a bounce of one part."""
+_CODE = re.compile(r"(?:^|(?<=[\s:]))[45]\d\d[ -]")
+_SAYS_NOTHING = re.compile(r"[45]\.[05]\.0")
+"""Statuses that servers fill in where the other gave none."""
 
 
 def is_bounce(message: Message) -> bool:
-    """Whether a message is a report about another: by its type, its sender or its headers."""
+    """Whether a message is a report about another: by its type, its parts, its sender or its headers."""
     if message.get_content_type() == "multipart/report":
         return "delivery-status" in str(message.get_param("report-type", "")).lower()
     if message.get("X-Failed-Recipients"):
         return True
     sender = f"{message.get('Return-Path', '')} {message.get('From', '')}".lower()
-    return bool(re.search(r"mailer-daemon|^<>", sender)) and not message.is_multipart()
+    if not re.search(r"mailer-daemon|^<>", sender):
+        return False
+    return not message.is_multipart() or _status(message) is not None or any(_in_prose(message))
 
 
 def read(message: Message) -> Bounce:
     """What it says of each recipient."""
-    status = next((p for p in message.walk() if p.get_content_type() == "message/delivery-status"), None)
-    deliveries = list(_reported(status)) if status is not None else list(_in_prose(message))
+    status = _status(message)
+    in_prose = tuple(_in_prose(message))
+    deliveries = list(_reported(status, in_prose)) if status is not None else list(in_prose)
     original = _original(message)
     warnings = () if deliveries else ("it names no recipient in a form that is known here",)
     return Bounce(
@@ -37,6 +52,11 @@ def read(message: Message) -> Bounce:
         message_id=str(original.get("Message-ID", "")) if original is not None else "",
         warnings=warnings,
     )
+
+
+def _status(message: Message) -> Message | None:
+    """The machine-readable part; OpenSMTPD puts it into a multipart/mixed."""
+    return next((p for p in message.walk() if p.get_content_type() == "message/delivery-status"), None)
 
 
 def _blocks(status: Message) -> list[Message]:
@@ -49,15 +69,20 @@ def _first_block(status: Message) -> Message:
     return blocks[0] if blocks else Message()
 
 
-def _reported(status: Message) -> Iterator[Delivery]:
+def _reported(status: Message, in_prose: Sequence[Delivery]) -> Iterator[Delivery]:
     """The blocks after the first, one for each recipient (RFC 3464 §2.1)."""
+    told = {one.recipient: one.explanation for one in in_prose}
     for block in _blocks(status):
         recipient = _typed(block.get("Original-Recipient", "")) or _typed(block.get("Final-Recipient", ""))
         if not recipient:
             continue
         remote = _typed(block.get("Remote-MTA", ""))
+        explanation = told.get(recipient) if not block.get("Diagnostic-Code") else None
         yield Delivery(
-            recipient, str(block.get("Action", "failed")).strip().lower(), _explained(block, remote), remote
+            recipient,
+            str(block.get("Action", "failed")).strip().lower(),
+            explanation or _explained(block, remote),
+            remote,
         )
 
 
@@ -68,10 +93,12 @@ def _explained(block: Message, remote: str) -> Explanation:
     if not re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", status):
         status = ""
     text = diagnostic or status
+    if _SAYS_NOTHING.fullmatch(status) and _CODE.match(diagnostic):
+        status = ""
     if status and not re.search(r"\b[245]\.\d{1,3}\.\d{1,3}\b", text):
         code = _CODE.match(text)
         text = f"{text[: code.end()]}{status} {text[code.end() :]}" if code else f"{status} {text}"
-    return explain_reply(text, stage="recipient", host=remote)
+    return explain_reply(text, host=remote)
 
 
 def _typed(field: object) -> str:
@@ -82,29 +109,33 @@ def _typed(field: object) -> str:
 
 
 def _in_prose(message: Message) -> Iterator[Delivery]:
-    """qmail's paragraphs, and Exim's header with its indented reasons."""
-    text = _plain(message)
+    """Exim's header with its indented reasons, and the paragraphs of other servers."""
+    text = _ORIGINAL.split(_plain(message))[0]
     failed = [one.strip() for one in str(message.get("X-Failed-Recipients", "")).split(",") if one.strip()]
     if failed:
         for recipient in failed:
-            after = text.partition(recipient)[2].strip().split("\n\n")[0]
-            yield Delivery(recipient, "failed", explain_reply(_answer(after), stage="recipient"))
+            found = re.search(rf"^ +{re.escape(recipient)}:?(?P<why>(?:\n {{2,}}.+)+)", text, re.MULTILINE)
+            yield Delivery(recipient, "failed", _told(found["why"] if found else text))
         return
-    for found in _QMAIL.finditer(text):
-        yield Delivery(found[1], "failed", explain_reply(_answer(found[2]), stage="recipient"))
+    action = "delayed" if "has not yet been delivered" in text else "failed"
+    for form in _PROSE:
+        for found in form.finditer(text):
+            if found["why"].strip():
+                yield Delivery(found["to"], action, _told(found["why"]))
 
 
-def _answer(text: str) -> str:
+def _told(text: str) -> Explanation:
     """The other server's reply inside a paragraph of prose, or all of it."""
     flat = " ".join(text.split())
     code = _CODE.search(flat)
-    return flat[code.start() :] if code else flat
+    return explain_reply(flat[code.start() :] if code else flat, stage=stage_of(flat))
 
 
 def _plain(message: Message) -> str:
     part = next((p for p in message.walk() if p.get_content_type() == "text/plain"), None)
     payload = part.get_payload(decode=True) if part is not None else None
-    return payload.decode("utf-8", "replace")[:100_000] if isinstance(payload, bytes) else ""
+    text = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+    return text[:100_000].replace("\r\n", "\n")
 
 
 def _original(message: Message) -> Message | None:

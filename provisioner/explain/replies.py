@@ -20,6 +20,14 @@ LONGEST = 4000
 """Characters of an answer that are looked at; a reply line has 512."""
 
 _CODE = re.compile(r"(?:^|[\s:(])([245])([0-9]{2})(?=[\s\-:#]|$)")
+_STAGE = (
+    ("greeting", re.compile(r"initial (server )?(greeting|connection)|refused to talk to me", re.IGNORECASE)),
+    ("hello", re.compile(r"in reply to (EHLO|HELO|LHLO)\b", re.IGNORECASE)),
+    ("sender", re.compile(r"(in reply to|after) MAIL FROM", re.IGNORECASE)),
+    ("recipient", re.compile(r"(in reply to|after) RCPT|does not like recipient", re.IGNORECASE)),
+    ("message", re.compile(r"end of DATA|(in reply to|after) DATA|after I sent the message", re.IGNORECASE)),
+)
+"""What servers add to another's reply (Postfix, Exim, qmail): where in the conversation it came."""
 _ENHANCED = re.compile(r"(?<![0-9.])([245])\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9]*\.[0-9])")
 
 
@@ -58,11 +66,13 @@ def wordings() -> tuple[Wording, ...]:
 def explain_reply(text: str, *, stage: str = "", **values: str) -> Explanation:
     """What an answer means; `stage` is one of `STAGES` where it is known.
 
-    `text` may be one line or many, with or without the code at its beginning; `values` fill the
+    `text` may be one line or many, with or without the code at its beginning; where no stage is given, it is
+    taken from what the sending server adds, such as "in reply to RCPT TO command". `values` fill the
     placeholders of the kind (`host`, `port`, `user`, `provider`).
     """
     flat = " ".join(_without_repetition(text[:LONGEST]).split())
     code, enhanced = _codes(flat)
+    stage = stage or stage_of(flat)
     found = next((rule for rule in wordings() if rule.pattern.search(flat)), None)
     name = found.kind if found else _by_code(code, enhanced, stage)
     meant = kind_of(name, **{"detail": _words(flat), **values})
@@ -76,6 +86,11 @@ def explain_reply(text: str, *, stage: str = "", **values: str) -> Explanation:
         found.by if found else "",
         found.source if found else "",
     )
+
+
+def stage_of(text: str) -> str:
+    """Where in the conversation a reply came, by what the sending server says of it; `""` where it does not."""
+    return next((name for name, words in _STAGE if words.search(text)), "")
 
 
 def _without_repetition(text: str) -> str:
