@@ -161,15 +161,29 @@ def _open_jobs(server: Server, service: Service, case: Case) -> Iterable[Job]:
     if not case.asked.wants(service.area, "reverse-dns", "smtp"):
         yield from after
         return
-    talk = {"smtp": _smtp, "submission": _submission}.get(service.area, _mailbox)
 
     def converse() -> Done:
-        done = talk(server, service, case)
-        if _unanswered(done) and case.left > case.asked.timeout:
-            done = talk(server, service, case)  # a busy server is not a broken one
+        done = _conversation(server, service, case)
         return replace(done, more=(*done.more, *after))
 
     yield Job(f"the conversation with {subject}", converse)
+
+
+def _conversation(server: Server, service: Service, case: Case) -> Done:
+    """The conversation; on a mailbox port none of it is about the domain, so that one is for all of them."""
+    talk = {"smtp": _smtp, "submission": _submission}.get(service.area)
+    if talk is not None:
+        return _twice(partial(talk, server, service, case), case)
+    once = partial(_twice, partial(_mailbox, server, service, case), case)
+    done = case.run.once.get(("mailbox", server.name, server.address, service), once)
+    assert isinstance(done, Done)
+    return done
+
+
+def _twice(talk: Callable[[], Done], case: Case) -> Done:
+    """Again where nobody answered: a busy server is not a broken one."""
+    done = talk()
+    return talk() if _unanswered(done) and case.left > case.asked.timeout else done
 
 
 def _unanswered(done: Done) -> bool:

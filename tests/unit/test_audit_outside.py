@@ -267,6 +267,22 @@ def test_where_this_machine_has_no_ipv6_no_server_is_blamed_for_it(monkeypatch: 
     assert any("2001:4860::1, which was not followed: no IPv6" in note for note in judgement.notes)
 
 
+def test_what_does_not_depend_on_the_domain_is_asked_of_a_shared_server_once() -> None:
+    domains = ("a.test", "b.test", "c.test")
+    records: Records = {(one, "MX"): ["10 mx.a.test."] for one in domains}
+    records[("mx.a.test", "A")] = ["198.18.0.1"]
+    tried = []
+    for some in (domains[:1], domains):
+        with server(nasty) as port:
+            gate = Watched({143: port})
+            run = run_of(Zone(records), gate, checks=("imap.answers",))
+            reachable = Run(run.asked, run.resolver, Reach(["198.18.0.0/15"]), gate)
+            judgements = audit_all([DomainTarget(one, one) for one in some], reachable, 1)
+        assert all("imap.answers" in outcomes(judgement) for judgement in judgements)
+        tried.append(gate.wanted.count(("198.18.0.1", 143)))
+    assert tried[0] == tried[1]
+
+
 def test_a_host_of_which_only_records_are_asked_for_need_not_answer() -> None:
     zone = Zone({("mail.test", "A"): ["192.0.2.1"]})
     judgement = audited(NameTarget("mail.test", "mail.test"), zone, checks=("caa.present",))
