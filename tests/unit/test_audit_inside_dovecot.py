@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.audit.finding import Finding, Outcome, Severity
 from provisioner.audit.inside import accounts, dovecot_logins, dovecot_services
-from provisioner.audit.inside.seen import File, Inside
+from provisioner.audit.inside.seen import File, Inside, Output
 from tests.unit.inside_making import NOW, host, one
 
 FILE = File("/etc/ssl/mail.pem", "file", 0o644, "root", "root", 1, NOW)
@@ -256,6 +256,35 @@ def test_a_quota_is_seen_in_both_dialects() -> None:
     old, new = "mail_plugins = quota", "mail_plugins {\n  quota = yes\n}"
 
     assert [find(dovecot(text), "quota").outcome.value for text in (old, new, "")] == ["pass", "pass", "warn"]
+
+
+ASKS = "smtpd_recipient_restrictions = reject_unverified_recipient"
+LISTS = "virtual_mailbox_domains = a.test\nvirtual_mailbox_maps = hash:/etc/postfix/boxes"
+OPEN = "virtual_mailbox_domains = a.test\nvirtual_mailbox_maps ="
+
+
+@pytest.mark.parametrize(
+    ("userdb", "main", "outcome", "severity"),
+    [
+        ("userdb {\n  args = uid=5000 allow_all_users=yes\n  driver = static\n}", OPEN, "fail", "medium"),
+        ("userdb static {\n  allow_all_users = yes\n}", OPEN, "fail", "medium"),
+        ("userdb all {\n  driver = static\n  static_allow_all_users = yes\n}", "", "fail", "medium"),
+        ("userdb static {\n  allow_all_users = yes\n}", f"{OPEN}\n{ASKS}", "fail", "high"),
+        ("userdb static {\n  allow_all_users = yes\n}", f"{LISTS}\n{ASKS}", "fail", "high"),
+        ("userdb static {\n  allow_all_users = yes\n}", LISTS, "pass", "medium"),
+        ("userdb static {\n  fields {\n    uid = 5000\n  }\n}", OPEN, "pass", "medium"),
+    ],
+)
+def test_a_userdb_that_knows_every_name_is_no_check_of_recipients(
+    userdb: str, main: str, outcome: str, severity: str
+) -> None:
+    inside = dovecot(userdb)
+    every = Output(0, f"mail_version = 3.7.11\n{main}") if main else Output(127, "")
+    inside = Inside(inside.at, {}, {**inside.outputs, "postfix-all": every, "postfix-set": every})
+
+    found = find(inside, "any-user")
+
+    assert (found.outcome.value, found.weight.value) == (outcome, severity)
 
 
 def passwords(*lines: str) -> list[Finding]:

@@ -10,6 +10,7 @@ from provisioner.audit.finding import Finding, Outcome, Severity
 from provisioner.audit.inside import (
     postfix_identity,
     postfix_limits,
+    postfix_recipients,
     postfix_relay,
     postfix_tables,
     postfix_tls,
@@ -224,16 +225,136 @@ def test_a_limit_counts_only_where_its_agent_delivers() -> None:
     assert outcomes == ["fail", "pass"]
 
 
+def recipients(main: str, **more: str) -> list[Finding]:
+    return list(postfix_recipients.audit(postfix(main, **more), "mx1"))
+
+
 def test_a_relay_for_others_that_asks_the_next_server_knows_its_users() -> None:
     domains = "relay_domains = branch.test"
     asking = f"{domains}\nsmtpd_recipient_restrictions = reject_unverified_recipient"
+    listed = f"{domains}\nrelay_recipient_maps = hash:/etc/postfix/relayed"
 
-    outcomes = [
-        one(postfix_limits.audit(postfix(main), "mx1"), "unknown-users").outcome.value
-        for main in (domains, asking)
-    ]
+    outcomes = [one(recipients(main), "unknown-users").outcome.value for main in (domains, asking, listed)]
 
-    assert outcomes == ["warn", "pass"]
+    assert outcomes == ["warn", "pass", "pass"]
+
+
+def test_relay_domains_that_repeat_mydestination_as_in_old_defaults_are_no_relay() -> None:
+    assert one(recipients("relay_domains = localhost"), "unknown-users").outcome is Outcome.PASS
+
+
+VIRTUAL = "virtual_mailbox_domains = shop.test\nvirtual_mailbox_maps ="
+
+
+@pytest.mark.parametrize(
+    ("main", "lines", "outcome"),
+    [
+        ("local_recipient_maps =", "", "fail"),
+        ("local_recipient_maps = static:<hidden>", "", "fail"),
+        (f"{VIRTUAL} proxy:static:all", "", "fail"),
+        (f"{VIRTUAL} regexp:/etc/postfix/all", "virtual_mailbox_maps /etc/postfix/all:1 /./ x", "fail"),
+        (f"{VIRTUAL} hash:/etc/postfix/boxes", "", "pass"),
+        ("smtpd_reject_unlisted_recipient = no", "", "fail"),
+    ],
+)
+def test_a_list_that_has_every_name_is_no_list(main: str, lines: str, outcome: str) -> None:
+    assert one(recipients(main, **{"catch-alls": lines}), "unknown-users").outcome.value == outcome
+
+
+def test_all_the_ways_in_for_nobody_are_told_and_the_worst_comes_first() -> None:
+    found = one(recipients("relay_domains = branch.test\nlocal_recipient_maps ="), "unknown-users")
+
+    assert (found.outcome, found.place) == (Outcome.FAIL, "/etc/postfix/main.cf:2")
+    assert found.evidence[-1] == "mail for any name at relay domains is taken"
+
+
+OURS = "mydestination = localhost, shop.test"
+ALIASES = "virtual_alias_maps /etc/postfix/aliases:7 @shop.test"
+BOXES = "virtual_mailbox_maps /etc/postfix/boxes:1 @shop.test x"
+LMTP = "virtual_transport = lmtp:unix:private/lmtp"
+NOBODY = "local_recipient_maps =\nluser_relay"
+
+
+@pytest.mark.parametrize(
+    ("main", "lines", "outcome", "place"),
+    [
+        (OURS, f"{ALIASES} ann@shop.test", "pass", ""),
+        (OURS, f"{ALIASES} ann", "pass", ""),
+        (OURS, f"{ALIASES} ann@shop.test, far@elsewhere.test", "fail", "/etc/postfix/aliases:7"),
+        (OURS, f"{ALIASES} @localhost", "fail", "/etc/postfix/aliases:7"),
+        ("mydestination = mysql:/etc/postfix/domains", f"{ALIASES} ann@any.test", "pass", ""),
+        ("mydestination = hash:/etc/postfix/domains", f"{ALIASES} ann@in-table.test", "pass", ""),
+        (OURS, BOXES, "pass", ""),
+        (LMTP, BOXES, "fail", "/etc/postfix/boxes:1"),
+        (
+            OURS,
+            "relay_recipient_maps /etc/postfix/relayed:2 @branch.test x",
+            "fail",
+            "/etc/postfix/relayed:2",
+        ),
+        (f"{NOBODY} = $user@old.test", "", "fail", "/etc/postfix/main.cf:2"),
+        (f"{NOBODY} = far@elsewhere.test", "", "fail", "/etc/postfix/main.cf:2"),
+        (f"{NOBODY} = ann", "", "pass", ""),
+        ("luser_relay = far@elsewhere.test", "", "pass", ""),
+    ],
+)
+def test_a_catch_all_is_judged_by_where_its_mail_ends(
+    main: str, lines: str, outcome: str, place: str
+) -> None:
+    domains = "mydestination in-table.test /etc/postfix/domains:1"
+
+    assert said(recipients(main, domains=domains, **{"catch-alls": lines}), "catch-all") == (outcome, place)
+
+
+@pytest.mark.parametrize(
+    ("classes", "outcome", "missing"),
+    [
+        ("resource, software", "pass", ""),
+        ("resource software bounce", "pass", ""),
+        ("bounce,resource", "warn", "software"),
+        ("", "warn", "resource and software"),
+    ],
+)
+def test_postmaster_must_hear_of_lost_mail(classes: str, outcome: str, missing: str) -> None:
+    found = one(postfix_limits.audit(postfix(f"notify_classes = {classes}"), "mx1"), "notices")
+
+    assert found.outcome.value == outcome
+    assert f"nothing of {missing} problems" in found.summary or not missing
+
+
+IPV4 = "2: eth0    inet 192.0.2.7/24 brd 192.0.2.255 scope global eth0\\       valid_lft forever\n"
+IPV6 = "2: eth0    inet6 2001:db8::7/64 scope global \\       valid_lft forever\n"
+LOCAL = "2: eth0    inet6 fd00::7/64 scope global \\       valid_lft forever\n"
+GONE = "2: eth0    inet6 2001:db8::8/64 scope global deprecated \\       valid_lft 9sec\n"
+
+
+@pytest.mark.parametrize(
+    ("main", "addresses", "outcome", "severity"),
+    [
+        ("inet_protocols = all", IPV4 + IPV6, "pass", Severity.LOW),
+        ("inet_protocols = all", IPV4, "pass", Severity.LOW),
+        ("inet_protocols = ipv4", IPV4, "pass", Severity.LOW),
+        ("inet_protocols = ipv4", IPV4 + LOCAL + GONE, "pass", Severity.LOW),
+        ("inet_protocols = ipv4", IPV4 + IPV6, "warn", Severity.LOW),
+        ("inet_protocols = ipv6", IPV4 + IPV6, "fail", Severity.HIGH),
+        ("inet_protocols = ipv6", IPV4, "fail", Severity.HIGH),
+        ("inet_protocols = ipv4", IPV6, "fail", Severity.HIGH),
+        ("inet_protocols = ipv6, ipv4\nsmtp_address_preference = ipv6", IPV4, "warn", Severity.LOW),
+    ],
+)
+def test_protocols_are_held_against_the_addresses_that_are_there(
+    main: str, addresses: str, outcome: str, severity: Severity
+) -> None:
+    told = postfix(main)
+    inside = Inside(told.at, told.files, {**told.outputs, "addresses": Output(0, addresses)})
+
+    found = one(postfix_identity.audit(inside, "mx1"), "protocols")
+
+    assert (found.outcome.value, found.weight) == (outcome, severity)
+
+
+def test_without_ip_no_protocol_is_judged() -> None:
+    assert one(postfix_identity.audit(postfix(), "mx1"), "protocols").outcome is Outcome.ERROR
 
 
 TABLE = "smtp_sasl_password_maps = hash:/etc/postfix/sasl"

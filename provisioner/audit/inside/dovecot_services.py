@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from provisioner.adopt.dovecot_text import truth
+from provisioner.adopt.dovecot_text import Block, truth
 from provisioner.audit.finding import Check, Finding, Severity
+from provisioner.audit.inside import postfix_view
 from provisioner.audit.inside.dovecot_view import Dovecot, judged
+from provisioner.audit.inside.postfix_recipients import asks_the_next_server, lists_recipients
 from provisioner.audit.inside.seen import Inside
 from provisioner.audit.verdict import Verdict, failed, passed, skipped, warned
 
@@ -87,7 +89,17 @@ WARNINGS = Check(
     "Change what `doveconf -n` warns of.",
     "doveconf(1)",
 )
-CHECKS = (LMTP, DOVEADM, SOCKETS, UIDS, GROUPS, LIMITS, QUOTA, WARNINGS)
+ANY_USER = Check(
+    "dovecot.any-user",
+    Severity.MEDIUM,
+    "Dovecot takes mail for users that exist",
+    "With allow_all_users a static userdb knows every name: Dovecot takes mail for each, and makes a mailbox"
+    " that nobody reads. Whoever asks it whether a recipient exists, as Postfix can, hears yes.",
+    "Take `allow_all_users=yes` out of the userdb (Dovecot then asks the passdb), or name the users in a"
+    " passwd-file or SQL userdb; and list recipients in Postfix.",
+    "doc.dovecot.org, Static User Database: allow_all_users",
+)
+CHECKS = (LMTP, DOVEADM, SOCKETS, UIDS, GROUPS, LIMITS, QUOTA, WARNINGS, ANY_USER)
 
 _FOR_ALL = re.compile(
     r"(auth-userdb|login/.*|token-login/.*|stats-writer|dict|anvil.*|ssl-params|indexer|lmtp-proxy)$"
@@ -106,6 +118,7 @@ def audit(inside: Inside, subject: str) -> Iterator[Finding]:
         LIMITS: _limits,
         QUOTA: _quota,
         WARNINGS: _warnings,
+        ANY_USER: _any_user,
     }
     return judged(inside, subject, ways)
 
@@ -192,3 +205,27 @@ def _warnings(dovecot: Dovecot) -> Verdict:
     found = re.search(r"(/etc/dovecot/[^\s:]+)(?::| line )(\d+)", lines[0])
     return replace(warned(f"`doveconf` has {len(lines)} warning(s)", *lines),
                    place=f"{found[1]}:{found[2]}" if found else "")  # fmt: skip
+
+
+def _any_user(dovecot: Dovecot) -> Verdict:
+    open_ = [block for block in dovecot.set.all("userdb") if _knows_everybody(block)]
+    if not open_:
+        return passed("no userdb knows every name")
+    verdict = dovecot.at(failed("every name has a mailbox (allow_all_users)"), r"userdb(\s+static)?")
+    postfix = postfix_view.read(dovecot.inside)
+    if postfix is None:
+        return verdict
+    if asks_the_next_server(postfix):
+        said = "Postfix asks Dovecot whether recipients exist, and hears that all do (allow_all_users)"
+        return replace(verdict, summary=said, severity=Severity.HIGH)
+    # What Postfix lists itself, it refuses before Dovecot hears of it.
+    needed = {"virtual_mailbox_domains": "virtual_mailbox_maps", "mydestination": "local_recipient_maps"}
+    if all(lists_recipients(postfix, maps) for domains, maps in needed.items() if postfix.get(domains)):
+        return passed("every name has a mailbox, but Postfix takes mail for those alone that it lists")
+    return verdict
+
+
+def _knows_everybody(block: Block) -> bool:
+    """2.3: a word of `args`; 2.4: a setting, with `static_` in front or without."""
+    settings = {name.rpartition("static_")[2]: value for name, value in block.settings.items()}
+    return settings.get("allow_all_users") == "yes" or "allow_all_users=yes" in block.get("args").split()

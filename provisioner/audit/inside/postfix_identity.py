@@ -9,7 +9,7 @@ from dataclasses import replace
 from provisioner.audit.finding import Check, Finding, Severity
 from provisioner.audit.inside.postfix_view import MAIN, Postfix, judged
 from provisioner.audit.inside.seen import Inside
-from provisioner.audit.verdict import Verdict, failed, passed, skipped, warned
+from provisioner.audit.verdict import Verdict, failed, passed, skipped, untested, warned
 
 HOSTNAME = Check(
     "postfix.hostname",
@@ -80,7 +80,17 @@ LEVEL = Check(
     " settings.",
     "COMPATIBILITY_README",
 )
-CHECKS = (HOSTNAME, DOMAINS, BANNER, VRFY, HELO, SMUGGLING, WARNINGS, LEVEL)
+PROTOCOLS = Check(
+    "postfix.protocols",
+    Severity.LOW,
+    "Postfix uses the addresses that the host has",
+    "With an IPv6 address that Postfix does not use, whoever has IPv6 alone can't reach it, and an AAAA"
+    " record leads others nowhere. With IPv6 alone it reaches few others.",
+    "main.cf: `inet_protocols = all`, with AAAA, PTR and SPF for the IPv6 address; or take the address off"
+    " the host.",
+    "postconf(5), inet_protocols; IPV6_README",
+)
+CHECKS = (HOSTNAME, DOMAINS, BANNER, VRFY, HELO, SMUGGLING, WARNINGS, LEVEL, PROTOCOLS)
 
 _LISTS = ("mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains")
 _GIVING_AWAY = re.compile(r"Debian|Ubuntu|CentOS|GNU|\b\d+\.\d+\.\d+\b", re.IGNORECASE)
@@ -102,6 +112,7 @@ def audit(inside: Inside, subject: str) -> Iterator[Finding]:
             SMUGGLING: _smuggling,
             WARNINGS: _warnings,
             LEVEL: _level,
+            PROTOCOLS: _protocols,
         },
     )
 
@@ -194,3 +205,38 @@ def _level(postfix: Postfix) -> Verdict:
     if numbers < ((2,) if postfix.version < (3, 6) else (3, 6)):
         return postfix.at(warned(f"keeps the defaults of level {value or 0}"), "compatibility_level")
     return postfix.at(passed(f"has the defaults of level {value}"), "compatibility_level")
+
+
+def _protocols(postfix: Postfix) -> Verdict:
+    name = "inet_protocols"
+    if not postfix.inside.ran("addresses"):
+        return untested("the host has no `ip` to say which addresses it has")
+    used = {"ipv4", "ipv6"} if "all" in postfix.words(name) else set(postfix.words(name))
+    there = _addresses(postfix.inside)
+    for protocol, label in (("ipv4", "IPv4"), ("ipv6", "IPv6")):
+        if used == {protocol} and not there[protocol]:
+            said = f"uses {label} alone, and the host has no such address: no mail gets in or out"
+            return postfix.at(failed(said, severity=Severity.HIGH), name)
+    if there["ipv4"] and "ipv4" not in used:
+        said = "uses IPv6 alone: servers that have IPv4 alone are out of reach"
+        return postfix.at(failed(said, *there["ipv4"], severity=Severity.HIGH), name)
+    if there["ipv6"] and "ipv6" not in used:
+        return postfix.at(warned(f"does not use {there['ipv6'][0]}", *there["ipv6"]), name)
+    if not there["ipv6"] and "ipv6" in used and postfix.get("smtp_address_preference") == "ipv6":
+        fix = "main.cf: take `smtp_address_preference` out."
+        said = "tries IPv6 first for each message, and the host has no such address"
+        return postfix.at(warned(said, fix=fix), "smtp_address_preference")
+    return postfix.at(passed("uses the addresses that the host has"), name)
+
+
+def _addresses(inside: Inside) -> dict[str, list[str]]:
+    """Addresses that others can reach, of each protocol, as `ip -o addr show scope global` lists them."""
+    found: dict[str, list[str]] = {"ipv4": [], "ipv6": []}
+    for line in inside.output("addresses").splitlines():
+        words = line.split()
+        if len(words) < 4 or words[2] not in ("inet", "inet6") or {"deprecated", "dadfailed"} & set(words):
+            continue
+        address = words[3].partition("/")[0]
+        if not address.startswith(("fc", "fd", "fe80")):  # RFC 4193: for one network alone.
+            found["ipv4" if words[2] == "inet" else "ipv6"].append(address)
+    return found

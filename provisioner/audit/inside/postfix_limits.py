@@ -39,18 +39,6 @@ RATES = Check(
     "main.cf: `smtpd_client_connection_rate_limit = 300`, `smtpd_client_auth_rate_limit = 60`; or fail2ban.",
     "TUNING_README; postconf(5), smtpd_client_auth_rate_limit",
 )
-UNKNOWN = Check(
-    "postfix.unknown-users",
-    Severity.HIGH,
-    "Mail for users that don't exist is refused while the sender is there",
-    "Mail that is taken first and bounced later goes back to forged senders: the server then spams"
-    " strangers, and gets"
-    " on block lists.",
-    "main.cf: take out `local_recipient_maps =` and `smtpd_reject_unlisted_recipient = no`; for virtual"
-    " domains name"
-    " every user in virtual_mailbox_maps.",
-    "LOCAL_RECIPIENT_README; BACKSCATTER_README; RFC 5321 §6.2",
-)
 BOUNCES = Check(
     "postfix.soft-bounce",
     Severity.MEDIUM,
@@ -98,7 +86,16 @@ MILTERS = Check(
     "main.cf: `milter_default_action = tempfail`.",
     "MILTER_README; postconf(5), milter_default_action",
 )
-CHECKS = (SIZES, MESSAGE, RATES, UNKNOWN, BOUNCES, DEFERRED, DEBUG, COPIES, MILTERS)
+NOTICES = Check(
+    "postfix.notices",
+    Severity.LOW,
+    "Postmaster hears of trouble",
+    "Postfix writes to postmaster when mail is lost for want of space or by a fault of its programs. Without"
+    " `resource` and `software` in notify_classes it does not, and the log is all that says so.",
+    "main.cf: take `notify_classes` out (the default is `resource, software`), or add what is missing.",
+    "postconf(5), notify_classes",
+)
+CHECKS = (SIZES, MESSAGE, RATES, BOUNCES, DEFERRED, DEBUG, COPIES, MILTERS, NOTICES)
 
 _SMALLEST, _LARGEST = 10_240_000, 1_000_000_000
 
@@ -109,12 +106,12 @@ def audit(inside: Inside, subject: str) -> Iterator[Finding]:
         SIZES: _sizes,
         MESSAGE: _message,
         RATES: lambda postfix: _rates(postfix, "fail2ban" in inside.output("services")),
-        UNKNOWN: _unknown,
         BOUNCES: _bounces,
         DEFERRED: _deferred,
         DEBUG: _debug,
         COPIES: _copies,
         MILTERS: _milters,
+        NOTICES: _notices,
     }
     return judged(inside, subject, ways)
 
@@ -171,30 +168,6 @@ def _rates(postfix: Postfix, banned: bool) -> Verdict:
     return postfix.at(warned("no rate of one client is limited"), names[0])
 
 
-def _unknown(postfix: Postfix) -> Verdict:
-    for port in postfix.open_ports or (None,):
-        refuses = "reject_unlisted_recipient" in postfix.words("smtpd_recipient_restrictions", port)
-        if not postfix.yes("smtpd_reject_unlisted_recipient", port) and not refuses:
-            verdict = failed("whether an address exists is not asked before its mail is taken")
-            return postfix.at(verdict, "smtpd_reject_unlisted_recipient", port)
-    delivers = not postfix.get("local_transport").startswith(("error", "discard"))
-    if postfix.get("mydestination") and delivers and not postfix.get("local_recipient_maps"):
-        verdict = failed("mail for any name at its own domains is taken, and bounced later")
-        return postfix.at(verdict, "local_recipient_maps")
-    if postfix.get("virtual_mailbox_domains") and not postfix.get("virtual_mailbox_maps"):
-        verdict = failed("mail for any name at virtual mailbox domains is taken")
-        return postfix.at(verdict, "virtual_mailbox_maps")
-    if postfix.get("relay_domains") and not postfix.get("relay_recipient_maps"):
-        verdict = warned("mail for any name at relay domains is taken", postfix.said("relay_domains"),
-                         severity=Severity.MEDIUM, fix="main.cf: list the addresses in relay_recipient_maps,"
-                         " or ask the next server with reject_unverified_recipient.")  # fmt: skip
-        verified = any("reject_unverified_recipient" in postfix.words(f"smtpd_{what}_restrictions")
-                       for what in ("recipient", "relay"))  # fmt: skip
-        if not verified:
-            return postfix.at(verdict, "relay_recipient_maps")
-    return passed("mail for users that don't exist is refused")
-
-
 def _bounces(postfix: Postfix) -> Verdict:
     if postfix.yes("soft_bounce"):
         return postfix.at(failed("every refusal is for the time being only"), "soft_bounce")
@@ -233,3 +206,11 @@ def _milters(postfix: Postfix) -> Verdict:
         said = f"mail goes through while {', '.join(milters)} is away"
         return postfix.at(warned(said), "milter_default_action")
     return postfix.at(passed("mail does not pass while its filter is away"), "milter_default_action")
+
+
+def _notices(postfix: Postfix) -> Verdict:
+    name = "notify_classes"
+    told = postfix.words(name) if name in postfix.values else ["resource", "software"]
+    if missing := [word for word in ("resource", "software") if word not in told]:
+        return postfix.at(warned(f"postmaster hears nothing of {' and '.join(missing)} problems"), name)
+    return postfix.at(passed("postmaster hears of trouble"), name)

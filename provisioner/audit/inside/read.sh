@@ -196,6 +196,16 @@ END
         timeout -k 1 5 awk -v name="$name" -v path="$path" '/^[^#[:space:]]/ && $1 !~ /[@|\/]/ && $1 ~ /\./ { print name, $1, path ":" FNR }' "$path" 2>/dev/null | head -n 2000
       done
   done | told postfix-domains
+  # Lines that make every name exist: `@example.org`, and patterns that fit everything.
+  for name in virtual_alias_maps virtual_mailbox_maps relay_recipient_maps local_recipient_maps; do
+    # shellcheck disable=SC2016,SC2020 # the same
+    timeout -k 1 5 postconf -hx "$name" 2>/dev/null </dev/null | tr ' ,{}\t' '\n\n\n\n\n' |
+      sed -nE 's/^(proxy:)?(hash|btree|lmdb|dbm|cdb|texthash|regexp|pcre):(\/.*)$/\3/p' | sort -u | head -n 20 |
+      while IFS= read -r path; do
+        timeout -k 1 5 awk -v name="$name" -v path="$path" '
+          $1 ~ /^@/ || $1 ~ /^\/(\^?\.[*+]?\$?|\^|\$|@)?\/[a-z]*$/ { line = $1; $1 = ""; sub(/^ /, ""); print name, path ":" FNR, line, $0 }' "$path" 2>/dev/null | head -n 50
+      done
+  done | told postfix-catch-alls
   # shellcheck disable=SC2020 # the same
   while IFS= read -r path; do state "$path"; done <<END
 $(timeout -k 1 "$SLOW" postconf -hx smtpd_tls_cert_file smtpd_tls_key_file smtpd_tls_chain_files smtpd_tls_eccert_file smtpd_tls_eckey_file 2>/dev/null </dev/null | tr ' ,' '\n\n' | grep '^/')
