@@ -33,6 +33,8 @@ BUDGET = 2000
 """Questions in one run: a domain of ours costs about sixty."""
 AT_ONCE = 8
 """Questions under way at the same time; a resolver at home takes no more kindly."""
+IN_FLIGHT = 128
+"""Questions of a whole run under way at once: each is an open socket, and many systems allow 1024."""
 SILENCES = 4
 """Questions that a resolver may leave unanswered from the start before it counts as not there."""
 
@@ -61,6 +63,7 @@ class Resolver:
         self._heard = False
         self._silences = 0
         self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(IN_FLIGHT)
         self._replies: dict[tuple[str, str, bool], Reply] = {}
         self._under_way: dict[tuple[str, str, bool], threading.Event] = {}
 
@@ -126,7 +129,8 @@ class Resolver:
         query.flags |= dns.flags.AD | (dns.flags.CD if checking_disabled else 0)
         if not self._heard and self._silences >= SILENCES:
             return Reply(name, rdtype, Status.TIMEOUT, detail="the resolver has answered nothing so far")
-        reply = self._in_turn(query, name, rdtype)
+        with self._places:
+            reply = self._in_turn(query, name, rdtype)
         with self._lock:
             if reply.status in (Status.TIMEOUT, Status.UNREACHABLE):
                 self._silences += 1

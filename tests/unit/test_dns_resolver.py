@@ -16,7 +16,7 @@ import dns.rrset
 import pytest
 
 from provisioner.dns.exchangers import exchangers
-from provisioner.dns.resolver import Resolver, Status
+from provisioner.dns.resolver import IN_FLIGHT, Reply, Resolver, Status
 
 Answers = Callable[[dns.message.Message], list[bytes]]
 
@@ -312,6 +312,28 @@ def test_a_question_is_asked_once_in_a_run_from_however_many_threads() -> None:
 
     assert {reply.texts() for reply in replies} == {("192.0.2.1",)}
     assert len(asked) == 1
+
+
+def test_no_more_questions_are_under_way_than_sockets_may_be_open() -> None:
+    """However many threads ask: a target's block lists alone are asked 64 at a time."""
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    class Counted(Resolver):
+        def _in_turn(self, query: object, name: str, rdtype: str) -> Reply:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            ready.wait(0.2)
+            with lock:
+                under_way -= 1
+            return Reply(name, rdtype, Status.NXDOMAIN)
+
+    ready = threading.Event()
+    questions = [(f"n{number}.test", "A") for number in range(3 * IN_FLIGHT)]
+    Counted("192.0.2.53").ask_all(questions, at_once=len(questions))
+
+    assert most == IN_FLIGHT
 
 
 def test_a_run_stops_asking_when_its_budget_or_its_time_is_used_up() -> None:
