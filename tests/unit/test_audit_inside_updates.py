@@ -9,7 +9,9 @@ from provisioner.audit.inside import restarts, updates
 from tests.unit.inside_making import NOW, host, one
 
 DAY = 86400
-DEBIAN = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
+DEBIAN = (
+    'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
+)
 POSTFIX = "postfix/oldstable-security 3.7.11-0+deb12u2 amd64 [upgradable from: 3.7.11-0+deb12u1]"
 LIBRARY = "libxml2/oldstable,oldstable-security 2.9.14-1+deb12u3 amd64 [upgradable from: 2.9.14-1]"
 POINT = "tzdata/oldstable 2026b all [upgradable from: 2026a]"
@@ -66,6 +68,23 @@ def test_sources_without_the_security_archive_are_wrong_and_listed() -> None:
     found = judged("security-archive", archives="bookworm|Debian|http://deb.debian.org/debian\n")
     assert found.outcome is Outcome.FAIL
     assert found.evidence == ("bookworm at http://deb.debian.org/debian",)
+
+
+@pytest.mark.parametrize(
+    ("release", "outcome"),
+    [
+        ("bookworm-security", Outcome.PASS),
+        ("stable-security", Outcome.PASS),
+        ("bullseye-security", Outcome.FAIL),
+        ("buster/updates", Outcome.FAIL),
+        ("trixie-security", Outcome.FAIL),
+    ],
+)
+def test_the_security_archive_of_another_release_mends_nothing_here(release: str, outcome: Outcome) -> None:
+    site = "http://security.debian.org/debian-security"
+    found = judged("security-archive", archives=f"{release}|Debian-Security|{site}\n")
+    assert found.outcome is outcome
+    assert outcome is Outcome.PASS or found.evidence == (f"{release} at {site}",)
 
 
 @pytest.mark.parametrize(("days", "outcome"), [(1, Outcome.PASS), (5, Outcome.WARN), (30, Outcome.FAIL)])
@@ -164,6 +183,12 @@ def test_the_newest_kernel_runs(kernel: str, outcome: Outcome) -> None:
 def test_a_container_has_no_kernel_of_its_own() -> None:
     inside = host({"virtualization": "lxc\n", "kernel": "running 6.1.0-9-amd64\n"})
     assert one(restarts.audit(inside, "mx"), "rebooted").outcome is Outcome.SKIPPED
+
+
+def test_a_container_has_to_be_started_anew_where_an_update_asks_for_it() -> None:
+    inside = host({"virtualization": "lxc\n", "kernel": "required\nrunning 6.1.0-9-amd64\n"})
+    found = one(restarts.audit(inside, "mx"), "rebooted")
+    assert (found.outcome, found.evidence) == (Outcome.WARN, ("/run/reboot-required",))
 
 
 def test_an_apt_without_patterns_says_nothing() -> None:

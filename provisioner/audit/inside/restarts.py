@@ -20,8 +20,8 @@ RESTARTED = Check(
 REBOOTED = Check(
     "updates.rebooted",
     Severity.LOW,
-    "The running kernel is the newest that is installed",
-    "A mended kernel mends nothing until the host starts with it.",
+    "The host has started since its last update that asks for it",
+    "A mended kernel, or a library that everything uses, mends nothing until the host starts with it.",
     "Reboot in a quiet hour: other servers try again for days, and no mail is lost.",
     "Debian Administrator's Handbook, Keeping a system up to date",
 )
@@ -55,9 +55,11 @@ def _restarted(inside: Inside) -> Verdict:
 
 
 def _rebooted(inside: Inside) -> Verdict:
-    if inside.output("virtualization").strip() not in ("", "none"):
-        return skipped("the host is a container: the machine beneath has the kernel")
     lines = inside.output("kernel").splitlines()
+    if inside.output("virtualization").strip() not in ("", "none"):
+        if "required" in lines:  # By libc or systemd, say, which a container has of its own.
+            return warned("an update asks for a reboot", "/run/reboot-required")
+        return skipped("the host is a container: the machine beneath has the kernel")
     running = next((line.partition(" ")[2] for line in lines if line.startswith("running ")), "")
     installed = [line.partition("vmlinuz-")[2] for line in lines if line.startswith("installed ")]
     if not running:

@@ -87,6 +87,8 @@ ENDS = {
     13: date(2030, 6, 30),
 }
 """The last day of security updates, by the LTS team too (wiki.debian.org/LTS, read 2026-11)."""
+_CODENAMES = ("jessie", "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "duke")
+"""Releases 8 to 15 (debian.org/releases): a suite may also be called `stable` or by another's own name."""
 SOON = 180
 """Days before its end in which a release is worth a warning."""
 FRESH = 3
@@ -171,11 +173,21 @@ def _security_archive(inside: Inside) -> Verdict:
         return untested("apt could not read its sources", inside.output("archives").strip()[:300])
     if _system(inside).get("ID") == "debian" and not _system(inside).get("VERSION_ID", "").isdecimal():
         return skipped("there is no security archive for a release that is not out yet")
-    for release, label, site in archives:
-        if "security" in release.lower() or "security" in label.lower() or "security" in site.lower():
+    security = [one for one in archives if "security" in " ".join(one).lower()]
+    for release, _, site in security:
+        if not _is_of_another(inside, release):
             return passed(f"apt knows {release} at {site}")
+    if security:
+        said = [f"{release} at {site}" for release, _, site in security]
+        return failed("the security archive is that of another release than the host's", *said)
     shown = [f"{release} at {site}" for release, _, site in archives]
     return failed("apt's sources have no security archive", *shown)
+
+
+def _is_of_another(inside: Inside, suite: str) -> bool:
+    """Whether a suite is named after a release of Debian that the host does not run."""
+    name = suite.partition("-")[0].partition("/")[0]
+    return name in _CODENAMES and name != _system(inside).get("VERSION_CODENAME", name)
 
 
 def _age(inside: Inside) -> float | None:
