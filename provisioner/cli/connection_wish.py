@@ -1,4 +1,4 @@
-"""What `test-connection` is asked for, checked before anything is contacted; the password is read here."""
+"""What `test-connection` is asked for, checked before anything is contacted; the secret is read here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from provisioner.connection.target import Target
     from provisioner.connection.walker import Wish
 
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750 §2.1, b64token."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -40,21 +42,25 @@ def check_combination(
 
 
 def wish(
-    target: str, *, user: str | None, password_file: Path | None, mechanism: str, mail_from: str | None,
-    rcpt_to: str, helo: str, seconds: float, authorities: Path | None,
+    target: str, *, user: str | None, password_file: Path | None, token_file: Path | None, mechanism: str,
+    mail_from: str | None, rcpt_to: str, helo: str, seconds: float, authorities: Path | None,
 ) -> Wish:  # fmt: skip
-    """The wish of a walk. Asks for the password where no file has it. Raises `InputError`."""
+    """The wish of a walk. Asks for the password or the token where no file has it. Raises `InputError`."""
+    from provisioner.connection.sasl import TOKEN_MECHANISMS
     from provisioner.connection.walker import Wish
 
+    by_token = token_file is not None or mechanism.upper() in TOKEN_MECHANISMS
+    _check_secret(mechanism.upper(), password_file, token_file)
     return Wish(
         rcpt_to=_address("--to", rcpt_to),
         mail_from=_sender(mail_from, user, rcpt_to),
         mechanism=_mechanism(mechanism),
+        token=_token(user, token_file, target) if by_token else "",
         helo_name=_helo(helo) or own_name(),
         seconds=seconds,
         authorities=read_authorities(authorities),
         user=_user(user),
-        password=_password(user, password_file, target),
+        password="" if by_token else _password(user, password_file, target),
     )
 
 
@@ -73,54 +79,93 @@ def _password(user: str | None, file: Path | None, target: str) -> str:
         if file is not None:
             raise InputError("a password without a login", hint="Add --user LOGIN.")
         return ""
-    password = _asked(user, target) if file is None else _from_file(file)
+    if file is None:
+        password = _asked(user, target, "password", "--password-file")
+    else:
+        password = _from_file(file, "password", "--password-file")
     if any(character in password for character in "\0\r\n"):
         raise InputError("the password has a line break or a NUL in it, which can't be sent")
     return password
 
 
-def _asked(user: str, target: str) -> str:
+def _token(user: str | None, file: Path | None, target: str) -> str:
+    """An access token; as a password, it is never on the command line."""
+    if user is None:
+        raise InputError("a token without a login", hint="Add --user LOGIN, mostly the whole address.")
+    if file is None:
+        token = _asked(user, target, "access token", "--token-file")
+    else:
+        token = _from_file(file, "token", "--token-file")
+    token = token.strip().removeprefix("Bearer ").strip()
+    if not _TOKEN.fullmatch(token):
+        raise InputError(
+            "the token has characters that no access token has",
+            hint="It is the value of access_token alone, without quotes (RFC 6750 §2.1).",
+        )
+    return token
+
+
+def _check_secret(mechanism: str, password_file: Path | None, token_file: Path | None) -> None:
+    """Refuse a password for a mechanism that takes a token, and the other way round."""
+    from provisioner.connection.sasl import TOKEN_MECHANISMS
+
+    if password_file is not None and token_file is not None:
+        raise InputError("--password-file and --token-file are two ways to log in", hint="Give one of them.")
+    if password_file is not None and mechanism in TOKEN_MECHANISMS:
+        raise InputError(
+            f"{mechanism} takes an access token, not a password",
+            hint="--token-file FILE reads it from a file, --token-file - from standard input.",
+        )
+    if token_file is not None and mechanism and mechanism not in TOKEN_MECHANISMS:
+        raise InputError(
+            f"{mechanism} takes a password, not a token",
+            hint=f"A token goes by {' or '.join(TOKEN_MECHANISMS)}; leave --mechanism out.",
+        )
+
+
+def _asked(user: str, target: str, secret: str, option: str) -> str:
     from provisioner.cli.asking import Asking
     from provisioner.report.terminal import standard
 
     screen = standard()
     if not screen.interactive:
         raise InputError(
-            f"the password of {user} is needed and nobody can be asked",
-            hint="--password-file FILE reads it from a file, --password-file - from standard input.",
+            f"the {secret} of {user} is needed and nobody can be asked",
+            hint=f"{option} FILE reads it from a file, {option} - from standard input.",
         )
-    password = Asking(screen).password(f"Password of {user} at {target}: ")
-    if not password:
-        raise InputError("no password was given", hint="Without --user no login is tried.")
-    return password
+    typed = Asking(screen).password(f"{secret.capitalize()} of {user} at {target}: ")
+    if not typed:
+        raise InputError(f"no {secret} was given", hint="Without --user no login is tried.")
+    return typed
 
 
-def _from_file(file: Path) -> str:
+def _from_file(file: Path, secret: str, option: str) -> str:
     """The first line of the file, or of standard input for `-`."""
     import sys
 
-    source = "standard input" if str(file) == "-" else f"--password-file {file}"
+    source = "standard input" if str(file) == "-" else f"{option} {file}"
     try:
         text = sys.stdin.readline() if str(file) == "-" else file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{source} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{source} is no UTF-8 text") from None
-    password = text.split("\n", 1)[0].removesuffix("\r")
-    if not password:
-        raise InputError(f"{source} has no password in its first line")
-    return password
+    line = text.split("\n", 1)[0].removesuffix("\r")
+    if not line:
+        raise InputError(f"{source} has no {secret} in its first line")
+    return line
 
 
 def _mechanism(name: str) -> str:
-    from provisioner.connection.sasl import MECHANISMS
+    from provisioner.connection.sasl import MECHANISMS, TOKEN_MECHANISMS
 
     wanted = name.upper()
-    known = (*MECHANISMS, "COMMAND", "USER")
+    known = (*MECHANISMS, *TOKEN_MECHANISMS, "COMMAND", "USER")
     if wanted and wanted not in known:
         raise InputError(
             f"--mechanism {name[:40]!r} is none that is spoken here",
-            hint=f"One of {', '.join(MECHANISMS)}; COMMAND is IMAP's LOGIN command, USER that of POP3.",
+            hint=f"One of {', '.join((*MECHANISMS, *TOKEN_MECHANISMS))}; COMMAND is IMAP's LOGIN command, "
+            "USER that of POP3.",
         )
     return wanted
 

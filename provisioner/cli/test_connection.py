@@ -50,6 +50,16 @@ def test_connection_command(
             allow_dash=True,
         ),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--token-file",
+            metavar="FILE",
+            help="Log in with an OAuth access token, the first line of FILE, - for standard input.",
+            show_default=False,
+            allow_dash=True,
+        ),
+    ] = None,
     mechanism: Annotated[
         str, typer.Option("--mechanism", metavar="NAME", help="Log in by this mechanism, such as PLAIN.")
     ] = "",
@@ -87,8 +97,8 @@ def test_connection_command(
     """Walk a mail connection step by step, and say what to do about the first step that fails.
 
     Name, connection, greeting, encryption, certificate, and where asked for login, sender, recipient
-    and a message that is looked for afterwards. A password is never sent before the certificate is
-    found good.
+    and a message that is looked for afterwards. A password or token is never sent before the certificate
+    is found good.
     """
     from provisioner.cli.connection_wish import check_combination
     from provisioner.cli.connection_wish import wish as wished
@@ -100,8 +110,9 @@ def test_connection_command(
                       send=send, look_in=look_in)  # fmt: skip
     if look_in:
         places.append(parse(look_in, Protocol.IMAP, None))
-    wish = wished(target, user=user, password_file=password_file, mechanism=mechanism, mail_from=mail_from,
-                  rcpt_to=rcpt_to, helo=helo, seconds=timeout, authorities=authorities)  # fmt: skip
+    wish = wished(target, user=user, password_file=password_file, token_file=token_file,
+                  mechanism=mechanism, mail_from=mail_from, rcpt_to=rcpt_to, helo=helo, seconds=timeout,
+                  authorities=authorities)  # fmt: skip
     walks = _run(places, wish, resolver, reach, send=send, screen=None if as_json else standard())
     _show(walks, as_json=as_json, verbose=bool(verbose))
     if any(one.failure for one in walks):

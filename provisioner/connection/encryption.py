@@ -7,8 +7,9 @@ import time
 from datetime import UTC, datetime
 
 from provisioner.connection.connect import reconnect
+from provisioner.connection.exchange import Said
 from provisioner.connection.result import Stage
-from provisioner.connection.speakers import Said, speaker
+from provisioner.connection.speakers import speaker
 from provisioner.connection.tls_failure import certificate_kind, handshake_kind
 from provisioner.connection.walker import Walker
 from provisioner.mail.tls_stream import TlsFacts, tls_context

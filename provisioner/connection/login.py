@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from provisioner.client_settings.presets import by_server
+from provisioner.connection import token
+from provisioner.connection.exchange import Said
 from provisioner.connection.result import Stage
-from provisioner.connection.sasl import MECHANISMS
+from provisioner.connection.sasl import MECHANISMS, TOKEN_MECHANISMS
 from provisioner.connection.speakers import Speaker
 from provisioner.connection.walker import Walker
 from provisioner.explain.result import Kind
 
 _LOGIN_COMMANDS = ("COMMAND", "USER")
 _SHOWING = ("PLAIN", "LOGIN", *_LOGIN_COMMANDS)
+_LOGIN_REFUSED = ("login-wrong", "login-app-password", "login-oauth-only", "unknown-refusal")
+"""What a server's words for a wrong password mean where it was given a token."""
 
 
 def login(walker: Walker) -> None:
@@ -21,10 +26,14 @@ def login(walker: Walker) -> None:
     mechanism = _mechanism(walker, talk)
     begun = time.monotonic()
     user, password = walker.wish.user, walker.wish.password
-    said = walker.asked(Stage.LOGIN, begun, lambda: talk.login(mechanism, user, password))
+    secret = walker.wish.token or password
+    said = walker.asked(Stage.LOGIN, begun, lambda: talk.login(mechanism, user, secret))
     if said.ok:
         walker.ok(Stage.LOGIN, f"{shown(mechanism)} as {user}", begun)
         return
+    if walker.wish.token:
+        told = "\n".join(text for text in (said.text, said.challenge) if text)
+        raise walker.fail(Stage.LOGIN, told, _refused_token(walker, said), begun)
     meaning = _refused_login(walker, said.text)
     other = _other_way(walker, talk, mechanism) if meaning.id == "login-wrong" else ""
     if not other:
@@ -48,17 +57,16 @@ def _other_way(walker: Walker, talk: Speaker, mechanism: str) -> str:
 
 def _mechanism(walker: Walker, talk: Speaker) -> str:
     offered = talk.mechanisms
-    usable = [name for name in MECHANISMS if name in offered] + [
-        name for name in _LOGIN_COMMANDS if name in offered
-    ]
-    if walker.wish.mechanism:
-        if walker.wish.mechanism in usable:
-            return walker.wish.mechanism
-        detail = f"{walker.wish.mechanism} is not among {', '.join(map(shown, offered)) or 'nothing'}"
-        raise walker.fail(Stage.LOGIN, detail, walker.kind("login-mechanism", detail=detail))
-    if usable:
-        return usable[0]
+    known = TOKEN_MECHANISMS if walker.wish.token else (*MECHANISMS, *_LOGIN_COMMANDS)
+    usable = [name for name in known if name in offered]
     told = ", ".join(map(shown, offered))
+    wanted = walker.wish.mechanism
+    if wanted in usable or (usable and not wanted):
+        return wanted or usable[0]
+    if wanted or (walker.wish.token and offered):
+        missed = f"{wanted} is not" if wanted else f"neither {' nor '.join(known)} is"
+        detail = f"{missed} among {told or 'nothing'}"
+        raise walker.fail(Stage.LOGIN, detail, walker.kind("login-mechanism", detail=detail))
     if offered:
         provider = by_server(walker.server_name)
         name = "login-oauth-only" if any("OAUTH" in one or "BEARER" in one for one in offered) else ""
@@ -86,6 +94,22 @@ def _refused_login(walker: Walker, said: str) -> Kind:
     if found.id == "login-wrong" and "@" not in walker.wish.user:
         return walker.kind("login-wants-address")
     return found
+
+
+def _refused_token(walker: Walker, said: Said) -> Kind:
+    """A refusal of a token at its word, made more exact by its JSON and by the token's own claims."""
+    found = walker.meaning(said.text, "login")
+    if found.id not in _LOGIN_REFUSED:
+        return found
+    ended = token.expired(walker.wish.token, datetime.now(UTC))
+    if ended is not None:
+        return walker.kind("token-expired", detail=f"{ended:%d %b %Y %H:%M} UTC")
+    reasons = token.reasons(said.challenge)
+    scope = reasons.get("scope", "")
+    if reasons.get("status") == "insufficient_scope":  # RFC 6750 §3.1
+        return walker.kind("token-scope", detail=f"it asks for {scope}" if scope else "it does not say which")
+    named = [f"{name} {reasons[name]}" for name in ("status", "scope") if name in reasons]
+    return walker.kind("token-refused", detail=", ".join(named) or said.text)
 
 
 def shown(mechanism: str) -> str:

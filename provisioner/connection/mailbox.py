@@ -6,8 +6,9 @@ import re
 import time
 from collections.abc import Callable
 
+from provisioner.connection.exchange import Said
 from provisioner.connection.result import Stage
-from provisioner.connection.speakers import ImapSpeaker, Pop3Speaker, Said
+from provisioner.connection.speakers import ImapSpeaker, Pop3Speaker
 from provisioner.connection.walker import Walker
 from provisioner.mail.imap import Imap
 from provisioner.mail.pop3 import Pop3

@@ -1,4 +1,4 @@
-"""SASL mechanisms with a password, as the client's side of an exchange; pure.
+"""SASL mechanisms with a password or a token, as the client's side of an exchange; pure.
 
 A mechanism is a generator: it gives what to send, and is sent what the server answered, both
 decoded. The first thing it gives may go along with the command (initial response).
@@ -93,4 +93,27 @@ MECHANISMS: dict[str, Callable[[str, str], Exchange]] = {
     "LOGIN": login,
     "CRAM-MD5": cram_md5,
 }
-"""Those we know, in the order in which they are tried."""
+"""Those with a password that we know, in the order in which they are tried."""
+
+
+def oauthbearer(user: str, token: str) -> Exchange:
+    """RFC 7628. Host and port are left out: only tokens bound to a request need them (§3.1).
+
+    A challenge means a refusal, with its reasons; it is acknowledged, so that the server ends it (§3.2.3).
+    """
+    name = user.replace("=", "=3D").replace(",", "=2C")
+    yield f"n,a={name},\x01auth=Bearer {token}\x01\x01".encode()
+    yield b"\x01"
+
+
+def xoauth2(user: str, token: str) -> Exchange:
+    """XOAUTH2, which Google made and Microsoft took over; a refusal is acknowledged by an empty response.
+
+    Described at https://developers.google.com/workspace/gmail/imap/xoauth2-protocol.
+    """
+    yield f"user={user}\x01auth=Bearer {token}\x01\x01".encode()
+    yield b""
+
+
+TOKEN_MECHANISMS: dict[str, Callable[[str, str], Exchange]] = {"OAUTHBEARER": oauthbearer, "XOAUTH2": xoauth2}
+"""Those with an access token (OAuth 2.0, RFC 6749), in the order in which they are tried."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 import ssl
-from base64 import b64decode, b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol as Interface
 
-from provisioner.connection.sasl import MECHANISMS, SaslError, UnprovenError, unfinished
+from provisioner.connection.exchange import Said, continuation, exchange, in_base64, with_auth
+from provisioner.connection.sasl import MECHANISMS, TOKEN_MECHANISMS
 from provisioner.connection.target import Protocol
 from provisioner.mail.imap import Imap
 from provisioner.mail.managesieve import ManageSieve
@@ -19,15 +17,8 @@ from provisioner.mail.smtp import Smtp
 from provisioner.mail.tls_stream import TlsFacts
 from provisioner.mail.wire import Wire
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a server answered; `text` without the line breaks of a long reply's lines."""
-
-    ok: bool
-    text: str
-
-
+_AUTH_LINE_SMTP, _AUTH_LINE_POP3 = 512, 255
+"""The longest AUTH command with an initial response, CRLF included (RFC 4954 §4, RFC 5034 §4)."""
 _CAPABILITIES = re.compile(r"\[CAPABILITY [^]]*\] ?", re.IGNORECASE)
 
 
@@ -58,8 +49,11 @@ class Speaker(Interface):
         """What a login may use now; `USER` and `COMMAND` are the login commands of POP3 and IMAP."""
         ...
 
-    def login(self, mechanism: str, user: str, password: str) -> Said:
-        """Log in; raises `SaslError` where the server's part of the exchange can't be right."""
+    def login(self, mechanism: str, user: str, secret: str) -> Said:
+        """Log in; raises `SaslError` where the server's part of the exchange can't be right.
+
+        `secret` is a password, or a token for the mechanisms that take one.
+        """
         ...
 
     def end(self) -> None:
@@ -76,48 +70,6 @@ def speaker(protocol: Protocol, wire: Wire) -> Speaker:
         Protocol.SIEVE: SieveSpeaker,
     }
     return made[protocol](wire)
-
-
-def _exchange(
-    mechanism: str,
-    user: str,
-    password: str,
-    send: Callable[[bytes | None], str],
-    challenge: Callable[[str], str],
-    taken: str,
-) -> Said:
-    """Go through a mechanism; `send` sends a response and returns the answer.
-
-    `challenge` gives the base64 text of an answer that goes on, and `""` for any other. The first
-    response is `None` where the server has to speak first. An answer that begins with `taken` is a login.
-    """
-    steps = MECHANISMS[mechanism](user, password)
-    initial = None if mechanism in ("CRAM-MD5", "LOGIN") else next(steps)
-    answer = send(initial)
-    responses = 1
-    if initial is None:
-        next(steps)  # Stops where it waits for the challenge.
-    while (text := challenge(answer)) != "":
-        try:
-            response = steps.send(b64decode(text.lstrip("="), validate=True) if text != "=" else b"")
-        except (binascii.Error, StopIteration):
-            raise SaslError("the server asks for more than the mechanism has") from None
-        answer = send(response)
-        responses += 1
-    ok = answer.upper().startswith(taken)
-    if ok and unfinished(mechanism, responses):
-        raise UnprovenError("the server took the login and did not show that it knows the password")
-    return Said(ok, answer)
-
-
-def _auth_line(mechanism: str, response: bytes | None) -> str:
-    """AUTH with its initial response; `=` stands for an empty one (RFC 4954 §4)."""
-    initial = "" if response is None else _base64(response) or "="
-    return f"AUTH {mechanism} {initial}".rstrip()
-
-
-def _base64(data: bytes) -> str:
-    return b64encode(data).decode()
 
 
 class SmtpSpeaker:
@@ -153,20 +105,17 @@ class SmtpSpeaker:
         """AUTH's parameters."""
         return self.smtp.mechanisms
 
-    def login(self, mechanism: str, user: str, password: str) -> Said:
+    def login(self, mechanism: str, user: str, secret: str) -> Said:
         """AUTH; the initial response goes along with the command (RFC 4954 §4)."""
-        begun = False
 
-        def send(response: bytes | None) -> str:
-            nonlocal begun
-            line = _auth_line(mechanism, response) if not begun else _base64(response or b"")
-            begun = True
+        def command(line: str) -> str:
             return "\n".join(self.smtp.command(line, secret=True).lines)
 
         def challenge(answer: str) -> str:
             return answer[4:] or "=" if answer[:3] == "334" else ""
 
-        return _exchange(mechanism, user, password, send, challenge, "235")
+        send = with_auth(mechanism, command, challenge, _AUTH_LINE_SMTP)
+        return exchange(mechanism, user, secret, send, challenge, "235")
 
     def end(self) -> None:
         """QUIT."""
@@ -210,27 +159,26 @@ class ImapSpeaker:
         command = () if "LOGINDISABLED" in self.imap.capabilities else ("COMMAND",)
         return (*self.imap.mechanisms, *command)
 
-    def login(self, mechanism: str, user: str, password: str) -> Said:
+    def login(self, mechanism: str, user: str, secret: str) -> Said:
         """AUTHENTICATE (§6.2.2), or LOGIN."""
         if mechanism == "COMMAND":
-            answer = self.imap.login(user, password)
+            answer = self.imap.login(user, secret)
             return Said(answer.ok, answer.tagged)
         begun = False
-        extra: list[bytes] = []
 
         def send(response: bytes | None) -> str:
             nonlocal begun
             if begun:
-                return self.imap.respond(_base64(response or b""))
+                return self.imap.respond(in_base64(response or b""))
             begun = True
             if response is not None and "SASL-IR" in self.imap.capabilities:
-                return self.imap.authenticate(f"{mechanism} {_base64(response) or '='}")
-            if response is not None:
-                extra.append(response)
+                return self.imap.authenticate(f"{mechanism} {in_base64(response) or '='}")
             answer = self.imap.authenticate(mechanism)
-            return self.imap.respond(_base64(extra.pop())) if extra and answer.startswith("+") else answer
+            if response is None or not continuation(answer):
+                return answer
+            return self.imap.respond(in_base64(response))
 
-        return _exchange(mechanism, user, password, send, _continuation, "OK")
+        return exchange(mechanism, user, secret, send, continuation, "OK")
 
     def end(self) -> None:
         """LOGOUT."""
@@ -272,20 +220,13 @@ class Pop3Speaker:
         """SASL's mechanisms, and USER."""
         return self.pop3.mechanisms
 
-    def login(self, mechanism: str, user: str, password: str) -> Said:
+    def login(self, mechanism: str, user: str, secret: str) -> Said:
         """AUTH (RFC 5034), or USER and PASS."""
         if mechanism == "USER":
-            status = self.pop3.login(user, password)
+            status = self.pop3.login(user, secret)
             return Said(status.upper().startswith("+OK"), status)
-        begun = False
-
-        def send(response: bytes | None) -> str:
-            nonlocal begun
-            line = _auth_line(mechanism, response) if not begun else _base64(response or b"")
-            begun = True
-            return self.pop3.respond(line)
-
-        return _exchange(mechanism, user, password, send, _continuation, "+OK")
+        send = with_auth(mechanism, self.pop3.respond, continuation, _AUTH_LINE_POP3)
+        return exchange(mechanism, user, secret, send, continuation, "+OK")
 
     def end(self) -> None:
         """QUIT."""
@@ -324,21 +265,27 @@ class SieveSpeaker:
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
-        """SASL's mechanisms; only PLAIN is spoken here."""
+        """SASL's mechanisms; of those with a password only PLAIN is spoken here."""
         return tuple(name for name in self.sieve.mechanisms if name == "PLAIN" or name not in MECHANISMS)
 
-    def login(self, mechanism: str, user: str, password: str) -> Said:
-        """AUTHENTICATE PLAIN."""
-        line = self.sieve.login(user, password)
-        return Said(line.upper().startswith("OK"), line)
+    def login(self, mechanism: str, user: str, secret: str) -> Said:
+        """AUTHENTICATE (§2.1)."""
+        if mechanism not in TOKEN_MECHANISMS:
+            line = self.sieve.login(user, secret)
+            return Said(line.upper().startswith("OK"), line)
+        begun = False
+
+        def send(response: bytes | None) -> str:
+            nonlocal begun
+            text, command = in_base64(response or b""), "" if begun else f'AUTHENTICATE "{mechanism}" '
+            begun = True
+            return self.sieve.authenticate(command, text)
+
+        def challenge(answer: str) -> str:
+            return answer.strip('"') or "=" if answer.startswith('"') else ""
+
+        return exchange(mechanism, user, secret, send, challenge, "OK")
 
     def end(self) -> None:
         """LOGOUT."""
         self.sieve.logout()
-
-
-def _continuation(answer: str) -> str:
-    """The base64 text of `+ …`; `=` for an empty one, `""` for an answer that ends the exchange."""
-    if answer == "+" or answer.startswith("+ "):
-        return answer[2:].strip() or "="
-    return ""

@@ -1,7 +1,7 @@
 """One walk: name, connection, greeting, hello, encryption, certificate, login, mailbox, sender, recipient.
 
-It stops at the first step that fails. A password is never sent over a connection whose certificate
-did not verify, nor in plain text unless the user asked for no encryption.
+It stops at the first step that fails. A password or a token is never sent over a connection whose
+certificate did not verify, nor in plain text unless the user asked for no encryption.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import time
 from provisioner.connection import names
 from provisioner.connection.connect import Connected, connect
 from provisioner.connection.encryption import handshake, speaks_tls, starttls
+from provisioner.connection.exchange import Said
 from provisioner.connection.login import login, shown
 from provisioner.connection.mailbox import open_mailbox
 from provisioner.connection.result import Stage, Walk
-from provisioner.connection.speakers import Said, SmtpSpeaker, speaker
+from provisioner.connection.speakers import SmtpSpeaker, speaker
 from provisioner.connection.target import Encryption
 from provisioner.connection.tls_failure import handshake_kind
 from provisioner.connection.walker import Ended, Walker
@@ -32,7 +33,7 @@ def walk(walker: Walker) -> Walk:
             _hello(walker, before_tls=True)
             starttls(walker)
         _hello(walker)
-        if walker.wish.user and walker.wish.password:
+        if walker.wish.user and (walker.wish.password or walker.wish.token):
             login(walker)
             open_mailbox(walker)
         if isinstance(walker.speaker, SmtpSpeaker):

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from provisioner.connection.exchange import Said
 from provisioner.connection.result import Outcome, Stage, Step, Walk
 from provisioner.connection.sasl import SaslError, UnprovenError
-from provisioner.connection.speakers import Said, Speaker
+from provisioner.connection.speakers import Speaker
 from provisioner.connection.target import Target
 from provisioner.dns.reach import Reach
 from provisioner.dns.resolver import Resolver
@@ -24,6 +25,8 @@ class Wish:
 
     user: str = ""
     password: str = ""
+    token: str = ""
+    """An access token (OAuth 2.0) to log in with, in place of a password."""
     mechanism: str = ""
     """The one to use; `""` takes the best that is offered."""
     mail_from: str | None = None

@@ -89,7 +89,7 @@ def explain_reply(text: str, *, stage: str = "", **values: str) -> Explanation:
 
 
 def stage_of(text: str) -> str:
-    """Where in the conversation a reply came, by what the sending server says of it; `""` where it does not."""
+    """Where in the conversation a reply came, by what the sending server says of it; `""` if it doesn't."""
     return next((name for name, words in _STAGE if words.search(text)), "")
 
 

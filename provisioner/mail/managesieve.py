@@ -10,6 +10,7 @@ from provisioner.mail.tls_stream import TlsFacts
 from provisioner.mail.wire import ConversationError, Trouble, Wire
 
 ANSWER_LINES = 100
+_LITERAL = re.compile(r"\{(\d{1,5})\}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -41,6 +42,21 @@ class ManageSieve:
         """AUTHENTICATE PLAIN (§2.1); neither is in the transcript."""
         token = b64encode(f"\0{user}\0{password}".encode()).decode()
         return self.command(f'AUTHENTICATE "PLAIN" "{token}"', secret=True)
+
+    def authenticate(self, command: str, response: str) -> str:
+        """A response of an exchange (§2.1), in base64 and behind its command where it is the first.
+
+        Returns the server's challenge in quotes, or OK, NO or BYE. It is sent as a literal, since a quoted
+        string has 1024 octets at most (§1.2).
+        """
+        self.wire.send_line(f"{command}{{{len(response)}+}}", secret=True)
+        self.wire.send_line(response, secret=True)
+        line = self.wire.read_line()
+        if (literal := _LITERAL.fullmatch(line)) is None:
+            return line
+        text = self.wire.read_exactly(int(literal[1])).decode("utf-8", "backslashreplace")
+        self.wire.read_line()
+        return f'"{text}"'
 
     @property
     def mechanisms(self) -> tuple[str, ...]:
