@@ -78,6 +78,8 @@ class Finding:
     """Where this case is less or more severe than the check."""
     place: str = ""
     """File and line on the server, where there is one: `/etc/postfix/main.cf:31`."""
+    settings: tuple[str, ...] = ()
+    """The settings of Postfix or Dovecot that it is about, where they were read."""
     inventory: str = ""
     """The change to our inventory that mends it, as YAML; only for servers that we manage."""
 

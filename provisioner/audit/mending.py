@@ -43,8 +43,8 @@ BETTER: Mapping[str, tuple[str, object, object]] = {
     "dane.present": ("tls_dane", False, True),
 }
 """Checks that a default does not pass: the variable, that default, and the value that passes."""
-_NAME = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+|mynetworks|mydestination|myhostname|ssl")
-"""Names of settings in a sentence: words joined by `_`, and some that are one word."""
+_NAME = re.compile(r"(?<![$\w])(?:[a-z0-9]+(?:_[a-z0-9]+)+|mynetworks|mydestination|myhostname|ssl)\b")
+"""Names of settings in a sentence: words joined by `_`, and some that are one word; `$name` is only read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,16 @@ def mend(judgements: Iterable[Judgement], hosts: Iterable[Host]) -> Mended:
 
 def concerns(target: str, subject: str, host: Host) -> bool:
     """Whether a finding on `subject`, of the target of this name, is about `host`."""
-    names = {host.name, str(host.variables.get("mail_hostname") or host.name)}
-    if target.removesuffix(" (host)") in names or subject.rpartition(":")[0] in names:
+    variables = host.variables
+    names = {host.name, str(variables.get("mail_hostname") or host.name), str(variables.get("ansible_host"))}
+    addresses = variables.get("mail_addresses")
+    names |= set(map(str, addresses)) if isinstance(addresses, list | tuple) else set()
+    if target.removesuffix(" (host)") in names or names & {subject, subject.rpartition(":")[0].strip("[]")}:
         return True
-    domains = host.variables.get("mail_domains")
-    return isinstance(domains, Mapping) and target in domains and ":" not in subject
+    # What a domain publishes, at its own name or at one like `s1._domainkey`, is about all of its hosts.
+    domains = variables.get("mail_domains")
+    of_domain = subject == target or "_" in subject
+    return isinstance(domains, Mapping) and target in domains and of_domain and ":" not in subject
 
 
 def edits_for(finding: Finding, host: Host) -> tuple[Edit, ...]:
@@ -124,7 +129,7 @@ def in_inventory(finding: Finding, edits: Iterable[Edit]) -> Finding:
 
 
 def mended_by(plan: Plan, finding: Finding) -> bool:
-    """Whether a plan changes what the finding's fix names, the file it is about, or what doesn't answer."""
+    """Whether a plan changes what the finding is about: its settings, its file, or what doesn't answer."""
     named = _words(finding)
     file = finding.place.rpartition(":")[0] or finding.place
     for change in plan.changes:
@@ -135,7 +140,7 @@ def mended_by(plan: Plan, finding: Finding) -> bool:
 
 
 def _overridden(finding: Finding, host: Host) -> Iterator[VariablePath]:
-    """Settings that the finding's fix names and the inventory sets, for the software that was judged."""
+    """Settings that the finding is about and the inventory sets, for the software that was judged."""
     port = finding.subject.rpartition(":")[2]
     is_port = port.isdigit() and ":" in finding.subject
     roots = POSTFIX if port in SERVICES else DOVECOT if is_port else OVERRIDES
@@ -157,7 +162,9 @@ def _leaves(path: VariablePath, value: Mapping[str, object]) -> Iterator[Variabl
 
 
 def _words(finding: Finding) -> frozenset[str]:
-    """The names of settings in the finding's fix: `smtpd_tls_auth_only`."""
+    """The settings that the finding is about; from outside only its fix names them: `smtpd_tls_auth_only`."""
+    if finding.settings:
+        return frozenset(finding.settings)
     return frozenset(_NAME.findall(f"{finding.check.fix}\n{finding.fix}"))
 
 

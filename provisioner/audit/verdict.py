@@ -24,13 +24,14 @@ class Verdict:
     fix: str = ""
     severity: Severity | None = None
     place: str = ""
+    settings: tuple[str, ...] = ()
 
     def of(self, check: Check, subject: str) -> Finding:
         """The finding; what a server said is cut to a length that a report can hold."""
         evidence = tuple(cut(line) for line in self.evidence[:EVIDENCE_LINES])
         return Finding(
             check, self.outcome, subject, cut(self.summary), evidence,
-            fix=self.fix, severity=self.severity, place=self.place,
+            fix=self.fix, severity=self.severity, place=self.place, settings=self.settings,
         )  # fmt: skip
 
 

@@ -8,10 +8,12 @@ from typing import cast
 
 import pytest
 
+from provisioner.apply import Planned
 from provisioner.audit.catalogue import CHECKS
 from provisioner.audit.finding import Finding, Outcome
 from provisioner.audit.judgement import Judgement, Kind
 from provisioner.audit.mending import BETTER, UNSET, edited, edits_for, in_inventory, mend, mended_by
+from provisioner.cli.fix_plan import FixPlan
 from provisioner.errors import Location
 from provisioner.inventory.model import Host, Origins
 from provisioner.plan import Plan
@@ -87,6 +89,21 @@ def test_a_fault_of_dovecot_s_port_leaves_postfix_alone() -> None:
     ]
 
 
+def test_a_finding_that_knows_its_settings_leaves_others_in_the_same_fix_alone() -> None:
+    ours = host(postfix_parameters={"mailbox_size_limit": 1, "message_size_limit": 2, "smtpd_banner": "x"})
+    known = replace(finding("postfix.sizes", "mx1.example.org"), settings=("mailbox_size_limit",))
+
+    assert [edit.name for edit in edits_for(known, ours)] == ["postfix_parameters.mailbox_size_limit"]
+
+
+def test_a_name_that_a_fix_only_refers_to_is_not_taken_out() -> None:
+    ours = host(postfix_parameters={"smtpd_banner": "mail", "myhostname": "mx1.example.org"})
+
+    assert [edit.name for edit in edits_for(finding("postfix.banner", "mx1.example.org"), ours)] == [
+        "postfix_parameters.smtpd_banner"
+    ]
+
+
 def test_a_default_that_does_not_pass_is_set_to_what_does() -> None:
     edits = edits_for(finding("dmarc.policy", "example.org"), host())
 
@@ -143,6 +160,41 @@ def test_what_an_audit_of_ours_found_comes_with_the_change_that_ends_it() -> Non
         "mail_spf": 1,
         "postfix_parameters.mynetworks": 2,
     }
+
+
+PLAIN = Change("file:/etc/postfix/master.cf", "update", "postfix", "-  -o smtpd_tls_auth_only=no\n")
+
+
+@pytest.mark.parametrize(
+    ("target", "subject", "planned", "left"),
+    [
+        ("example.org", "mx1.example.org:25", "mx1.example.org", False),
+        ("example.org", "mx1.example.org:25", "mx2.example.org", True),
+        ("example.org", "mx1.example.org", "mx1.example.org", False),
+        ("example.org", "mx1.example.org", "mx2.example.org", True),
+        ("example.org", "192.0.2.1", "mx1.example.org", False),
+        ("example.org", "192.0.2.1", "mx2.example.org", True),
+        ("example.org", "example.org", "mx2.example.org", False),
+        ("example.org", "s1._domainkey.example.org", "mx2.example.org", False),
+        ("mx1.example.org", "192.0.2.1:25", "mx1.example.org", False),
+        ("mx1.example.org", "192.0.2.1:25", "mx2.example.org", True),
+    ],
+)
+def test_of_two_hosts_it_is_the_plan_of_the_one_that_is_wrong_that_ends_a_finding(
+    target: str, subject: str, planned: str, left: bool
+) -> None:
+    shared = {"mail_domains": {"example.org": {}}}
+    hosts = [Host(f"mx{n}.example.org", {**shared, "mail_addresses": [f"192.0.2.{n}"]}, {}) for n in (1, 2)]
+    found = finding("smtp.login-before-tls", subject)
+    fixes = FixPlan.__new__(FixPlan)  # Without a connection to either.
+    fixes.mended = mend([Judgement(target, Kind.HOST, (found,))], hosts)
+    fixes._planned = [
+        cast(Planned, SimpleNamespace(plan=SimpleNamespace(host=host, changes=changes)))
+        for host in hosts
+        for changes in [(PLAIN,) if host.name == planned else ()]
+    ]
+
+    assert fixes.left() == ([found] if left else [])
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ class Dovecot:
 
     def at(self, verdict: Verdict, *patterns: str) -> Verdict:
         """A verdict with the last line that sets one of these names (regular expressions) as its place."""
+        verdict = replace(verdict, settings=tuple(name for name in patterns if name.isidentifier()))
         for pattern in patterns:
             wanted = re.compile(rf"\s*(?:{pattern})\s*(?:=|\{{|\s\S*\s*\{{)")
             for line in reversed(self.lines):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from provisioner.audit.finding import Check, Finding, Severity
 from provisioner.audit.inside.postfix_view import Postfix, judged
@@ -129,7 +130,7 @@ def _sizes(postfix: Postfix) -> Verdict:
         if limit and (largest == 0 or limit < largest) and _delivers(postfix, agent):
             verdict = failed(f"a mailbox holds {limit} bytes, a message {largest or 'any number of'}",
                              postfix.said("message_size_limit"))  # fmt: skip
-            return postfix.at(verdict, name)
+            return postfix.at(replace(verdict, settings=("message_size_limit",)), name)
     return passed("a mailbox can hold the largest message", postfix.said("message_size_limit"))
 
 

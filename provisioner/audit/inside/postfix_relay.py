@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from provisioner.audit.finding import Check, Finding, Severity
 from provisioner.audit.inside.postfix_view import Port, Postfix, judged
@@ -165,7 +166,7 @@ def _relay(postfix: Postfix) -> Verdict:
         what = f"`{culprit}` lets strangers relay" if culprit else "nothing refuses mail for other domains"
         other = recipient if name == relay else relay
         verdict = failed(f"on port {port.service.name} {what}", postfix.said(other, port))
-        return postfix.at(verdict, name, port)
+        return postfix.at(replace(verdict, settings=(other,)), name, port)
     return postfix.at(passed("mail for other domains is refused without a login"), relay)
 
 
@@ -179,6 +180,7 @@ def _lets_in(postfix: Postfix, table: str) -> list[str]:
 
 def _access(postfix: Postfix) -> Verdict:
     found: dict[str, None] = {}
+    lists: dict[str, None] = {}
     seen = 0
     for port in postfix.open_ports or postfix.ports:
         for name in _LISTS:
@@ -186,13 +188,14 @@ def _access(postfix: Postfix) -> Verdict:
             for at, word in enumerate(words[:-1]):
                 if word.endswith("_access"):
                     seen += 1
-                if word in _FORGEABLE:
-                    found |= dict.fromkeys(_lets_in(postfix, words[at + 1]))
+                if word in _FORGEABLE and (held := _lets_in(postfix, words[at + 1])):
+                    found |= dict.fromkeys(held)
+                    lists[name] = None
     if found:
         lines = list(found)
         place = ":".join(lines[0].split(":")[:2])
         verdict = failed(f"{len(lines)} line(s) of access tables let in by a name that can be forged", *lines)
-        return Verdict(verdict.outcome, verdict.summary, verdict.evidence, place=place)
+        return replace(verdict, place=place, settings=tuple(lists))
     return passed(
         "no access table lets in by a name that can be forged" if seen else "no access table is used"
     )

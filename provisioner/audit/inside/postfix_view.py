@@ -121,7 +121,8 @@ class Postfix:
     def at(self, verdict: Verdict, name: str, port: Port | None = None) -> Verdict:
         """A verdict about a parameter, with its line as the place and the first evidence."""
         said = (self.said(name, port), *verdict.evidence)
-        return replace(verdict, place=self.place(name, port), evidence=said)
+        settings = (*verdict.settings, name)
+        return replace(verdict, place=self.place(name, port), evidence=said, settings=settings)
 
     def tables(self, names: set[str] | None = None) -> list[tuple[str, str, str]]:
         """Parameter, type and path of every table that main.cf or a service names, each once."""

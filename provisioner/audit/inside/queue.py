@@ -1,4 +1,4 @@
-"""Postfix's queue: whether mail gets away, and whose mail does not."""
+"""The queue of Postfix, Exim or OpenSMTPD: whether mail gets away, and whose mail does not."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ SIZE = Check(
     "The queue is short",
     "A long queue means that others do not take your mail, or that somebody sends through you who should"
     " not.",
-    "`qshape deferred` says where to, `postqueue -p` why; fix that, then `postqueue -f`.",
-    "Postfix QSHAPE_README",
+    "`qshape deferred` says where to, `postqueue -p` why; fix that, then `postqueue -f`. Exim: `exim4 -bp`,"
+    " `exim4 -qff`. OpenSMTPD: `smtpctl show queue`, `smtpctl schedule all`.",
+    "Postfix QSHAPE_README; exim(8); smtpctl(8)",
 )
 MOVING = Check(
     "queue.moving",
@@ -42,9 +43,9 @@ HELD = Check(
     "No mail is put on hold or damaged",
     "Mail on hold stays until somebody lets it go, and people forget it.",
     "`postqueue -p` marks it with `!`; `postsuper -H ID` lets it go, `-d ID` deletes it. `postcat -q ID`"
-    " reads"
-    " what is corrupt.",
-    "postsuper(1); Postfix QSHAPE_README, section hold queue",
+    " reads what is corrupt. Exim: `exim4 -bp` says frozen; `exim4 -Mt ID`, `-Mrm ID`. OpenSMTPD: `smtpctl"
+    " resume envelope ID`, `smtpctl remove ID`.",
+    "postsuper(1); Postfix QSHAPE_README, section hold queue; exim(8); smtpctl(8)",
 )
 BACKSCATTER = Check(
     "queue.backscatter",
@@ -100,7 +101,7 @@ class Queue:
 def audit(inside: Inside, subject: str) -> Iterator[Finding]:
     """Judge the queue. Subject of each finding: the host."""
     if "queue" not in inside.outputs:
-        nothing = skipped("there is no queue of Postfix")
+        nothing = skipped("no mail server is there whose queue is known")
         for check in CHECKS:
             yield nothing.of(check, subject)
         return

@@ -26,7 +26,12 @@ with_parents() { # every path on stdin and all folders above it
   done | sort -u
 }
 states() { tr '\n' '\0' | xargs -0 -r stat -c '%a %U %G %Y %n' -- 2>/dev/null; }
+others_tls() { # EXIM'S SETTING, OPENSMTPD'S WORD: the paths that they name
+  timeout 10 exim4 -bP "$1" 2>/dev/null | sed -n 's/^tls_[a-z]* = *\(\/.*\)/\1/p'
+  sed -n "s/^ *pki .* $2 *\"*\(\/[^\" ]*\).*/\1/p" /etc/smtpd.conf 2>/dev/null
+}
 key_paths() {
+  others_tls tls_privatekey key
   all_settings | sed -n 's/^.*tls_\([a-z]*_\)*\(key\|keys\|chain\)_file[s]* *= *//p' | words | grep '^/'
   dovecot_settings | sed -n 's/^.*ssl\(_server\)*\(_alt\)*_key\(_file\)* *= *<* *"*\(\/[^" ]*\).*/\4/p'
   set +f
@@ -50,8 +55,8 @@ plain='^[[:space:]]*(password|dnpass|auth_bind_password|bind_pw|doveadm_password
 hashed='^[^#:[:space:]]+:(\{[A-Z0-9.-]+\})?(\$[0-9a-z]+\$|[A-Za-z0-9./+=]{13,})[^[:space:]]*(:|$)'
 # What is named a key may be a certificate, and a folder of keys may hold other things.
 keys=$(key_paths | real | holding '-BEGIN [A-Z ]*PRIVATE KEY-')
-secret_files=$({ configurations | holding "$plain"; password_tables; } | real)
-hash_files=$(find -L /etc/dovecot /etc/postfix -maxdepth 2 -type f -size -2000k 2>/dev/null | holding "$hashed" | real)
+secret_files=$({ configurations | holding "$plain"; password_tables; echo /etc/exim4/passwd.client | holding '^[^#]*:'; } | real)
+hash_files=$(find -L /etc/dovecot /etc/postfix /etc/exim4 /etc/mail -maxdepth 2 -type f -size -2000k 2>/dev/null | holding "$hashed" | real)
 printf '%s\n' "$keys" | told keys
 printf '%s\n' "$secret_files" | told password-files
 printf '%s\n' "$hash_files" | told hash-files
@@ -71,8 +76,9 @@ open_mail=$(printf '%s\n' "$roots" | tr '\n' '\0' | xargs -0 -r sh -c 'timeout 2
 printf '%s\n' "$roots" | told mail-roots
 printf '%s\n' "$open_mail" | told open-mail
 programs=$(all_settings | cat - /etc/postfix/master.cf 2>/dev/null | sed -n 's/.*argv *= *\(\/[^ ]*\).*/\1/p' | real)
-settings_files=$({ configurations; find -L /etc/postfix /etc/dovecot /etc/rspamd -maxdepth 3 -type d 2>/dev/null
-  printf '%s\n' /etc/aliases /etc/mailname /etc/opendkim.conf; } | real)
+settings_files=$({ configurations; find -L /etc/postfix /etc/dovecot /etc/rspamd /etc/exim4 -maxdepth 3 -type d 2>/dev/null
+  find -L /etc/exim4 -maxdepth 3 -type f 2>/dev/null | head -n 500
+  printf '%s\n' /etc/smtpd.conf /etc/aliases /etc/mailname /etc/opendkim.conf; } | real)
 printf '%s\n' "$programs" "$settings_files" | told settings-files
 printf '%s\n' "$keys" "$secret_files" "$hash_files" "$open_mail" "$programs" "$settings_files" | with_parents | states | told states
 queue=$(setting queue_directory)
@@ -157,10 +163,29 @@ if [ -n "$queue" ]; then
       for (name in reasons) printf "reason\t%d\t%s\n", reasons[name], name }' |
     sort -t '	' -k 1,1 -k 2,2nr | awk -F '\t' '++seen[$1] <= 10' | told queue
   for name in corrupt maildrop incoming; do echo "$name $(find "$queue/$name" -type f 2>/dev/null | head -n 100000 | wc -l)"; done | told queue-files
+elif command -v exim4 >/dev/null 2>&1 || command -v smtpctl >/dev/null 2>&1; then
+  { timeout 30 exim4 -bp; timeout 30 smtpctl show queue; } 2>/dev/null | awk -v now="$(date +%s)" '
+    # Exim: age, size, id, sender; what is frozen waits for a person.
+    $1 ~ /^[0-9]+[mhd]$/ && $4 ~ /^<.*>$/ {
+      unit = substr($1, length($1))
+      put(/[*] frozen [*]/ ? "hold" : "deferred", substr($4, 2, length($4) - 2), now - $1 * (unit == "d" ? 86400 : unit == "h" ? 3600 : 60), "") }
+    # OpenSMTPD: fourteen fields for each recipient (smtpctl(8)).
+    split($0, field, "|") >= 14 && field[8] ~ /^[0-9]+$/ {
+      put(field[4] ~ /suspend/ ? "hold" : "deferred", field[5], field[8], field[14]) }
+    function put(where, sender, arrived, reason) {
+      count[where]++; senders[sender == "" ? "MAILER-DAEMON" : sender]++
+      if (!(where in oldest) || arrived < oldest[where]) oldest[where] = arrived
+      gsub(/<[^>]*>/, "<...>", reason); if (reason != "") reasons[substr(reason, 1, 160)]++ }
+    END {
+      for (name in count) printf "count\t%d\t%s\t%d\n", count[name], name, oldest[name]
+      for (name in senders) if (senders[name] > 9) printf "sender\t%d\t%s\n", senders[name], name
+      for (name in reasons) printf "reason\t%d\t%s\n", reasons[name], name }' |
+    sort -t '	' -k 1,1 -k 2,2nr | awk -F '\t' '++seen[$1] <= 10' | told queue
 fi
 
 # Certificates: on disk, as served here, and what renews them. Never the keys that may stand in the same file.
 certificate_paths() {
+  others_tls tls_certificate cert
   all_settings | sed -n 's/^.*smtpd_tls_\([a-z]*_\)*\(cert_file\|chain_files\) *= *//p' | words | grep '^/'
   dovecot_settings | sed -n 's/^.*ssl\(_server\)*\(_alt\)*_cert\(_file\)* *= *<* *"*\(\/[^" ]*\).*/\4/p'
 }

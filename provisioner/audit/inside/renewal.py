@@ -116,7 +116,7 @@ def _chains(text: str, mark: str) -> list[Chain]:
 
 def _in_time(files: list[Chain], now: datetime) -> Verdict:
     if not files:
-        return skipped("Postfix and Dovecot have no certificate that can be read")
+        return skipped("the mail servers have no certificate that can be read")
     past, soon = [], []
     for chain in files:
         left = chain.leaf.not_valid_after_utc - now
