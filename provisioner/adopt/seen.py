@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from provisioner.errors import NotTouched
+from provisioner.hosts.answer import content, parsed, text
 
 ANSWER_LIMIT = 48 * 1024 * 1024
 """Bytes that an answer may have; the script itself stops at 30 MB of content."""
@@ -109,14 +108,7 @@ class Seen:
 
 def parse(answer: bytes) -> Seen:
     """The answer as values. Raises NotTouched where it is not what our script writes."""
-    try:
-        lines = answer.decode("ascii").split("\n")
-        return _read(lines[lines.index("provision-adopt 1") + 1 :])
-    except (ValueError, IndexError) as error:
-        raise NotTouched(
-            f"the host's answer makes no sense: {error}"[:300],
-            hint="It was cut off, or comes from something else than a Debian system's `sh`.",
-        ) from error
+    return parsed(answer, "provision-adopt 1", _read)
 
 
 def _read(lines: list[str]) -> Seen:
@@ -131,27 +123,19 @@ def _read(lines: list[str]) -> Seen:
             case ["end"]:
                 found = frozenset(listening)
                 return Seen(files, outputs, tuple(tables), found, there, tuple(refused))
-            case ["file", path, _mode, _owner, _group, content]:
-                files[_text(path)] = _bytes(content)
-            case ["output", name, content]:
-                outputs[name] = _text(content)
-            case ["table", kind, database, name, content]:
-                tables.append(Table(kind, _text(database), name, _text(content)))
+            case ["file", path, _mode, _owner, _group, held]:
+                files[text(path)] = content(held)
+            case ["output", name, held]:
+                outputs[name] = text(held)
+            case ["table", kind, database, name, held]:
+                tables.append(Table(kind, text(database), name, text(held)))
             case ["database", kind, name, "refused"]:
-                refused.append(f"{kind} {_text(name)}")
+                refused.append(f"{kind} {text(name)}")
             case ["listen", where]:
                 address, port = where.split(":")
                 listening.add((address, int(port, 16)))
             case ["there", path, kind]:
-                there[_text(path)] = _text(kind).strip()
+                there[text(path)] = text(kind).strip()
             case _:
                 raise ValueError(f"line {number}: {line[:60]!r}")
     raise ValueError("it has no end")
-
-
-def _bytes(word: str) -> bytes:
-    return b"" if word == "-" else b64decode(word, validate=True)
-
-
-def _text(word: str) -> str:
-    return _bytes(word).decode("utf-8", "replace")

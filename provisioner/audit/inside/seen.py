@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from provisioner.errors import NotTouched
+from provisioner.hosts.answer import content, parsed, text
 
 ANSWER_LIMIT = 16 * 1024 * 1024
 """Bytes that an answer may have; the script itself gives each file and each output less."""
@@ -70,14 +69,7 @@ class Inside:
 
 def parse(answer: bytes) -> Inside:
     """The answer as values. Raises NotTouched where it is not what our script writes."""
-    try:
-        lines = answer.decode("ascii").split("\n")
-        return _read(lines[lines.index(FIRST_LINE) + 1 :])
-    except (ValueError, IndexError) as error:
-        raise NotTouched(
-            f"the host's answer makes no sense: {error}"[:300],
-            hint="It was cut off, or comes from something else than a POSIX system's `sh`.",
-        ) from error
+    return parsed(answer, FIRST_LINE, _read)
 
 
 def _read(lines: list[str]) -> Inside:
@@ -90,14 +82,14 @@ def _read(lines: list[str]) -> Inside:
                 return Inside(at, files, outputs)
             case ["at", seconds]:
                 at = _number(seconds)
-            case ["file", path, kind, mode, owner, group, size, changed, content]:
-                name = _text(path)
-                held = None if content == "." else _bytes(content)
+            case ["file", path, kind, mode, owner, group, size, changed, word]:
+                name = text(path)
+                held = None if word == "." else content(word)
                 files[name] = File(
-                    name, kind, int(mode, 8), _text(owner), _text(group), _number(size), int(changed), held
+                    name, kind, int(mode, 8), text(owner), text(group), _number(size), int(changed), held
                 )
-            case ["output", name, status, content]:
-                outputs[name] = Output(_number(status, 255), _text(content))
+            case ["output", name, status, word]:
+                outputs[name] = Output(_number(status, 255), text(word))
             case _:
                 raise ValueError(f"line {number}: {line[:60]!r}")
     raise ValueError("it has no end")
@@ -107,11 +99,3 @@ def _number(word: str, most: int = LARGEST) -> int:
     if not word.isdigit() or len(word) > 20 or int(word) > most:
         raise ValueError(f"{word[:30]!r} is no number that can be")
     return int(word)
-
-
-def _bytes(word: str) -> bytes:
-    return b"" if word == "-" else b64decode(word, validate=True)
-
-
-def _text(word: str) -> str:
-    return _bytes(word).decode("utf-8", "replace")
