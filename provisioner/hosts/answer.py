@@ -1,6 +1,6 @@
 """What a reading script answers: lines of plain words, names and texts among them in base64.
 
-The answer is untrusted: whoever reads it takes the lines one by one and refuses what no script of ours writes.
+The answer is untrusted: whoever reads it takes the lines one by one, and refuses what no script of ours says.
 """
 
 from __future__ import annotations
