@@ -59,6 +59,24 @@ def test_a_dovecot_that_cannot_be_read_may_have_any_passwords() -> None:
     assert "`doveconf` could not read its configuration" in findings[0].evidence[0]
 
 
+@pytest.mark.parametrize(
+    ("sources", "outcome"),
+    [
+        ("passwd: files systemd\nshadow: files\nhosts: files dns\n", Outcome.PASS),
+        ("passwd: files [NOTFOUND=continue] sss # the office\nshadow: files\n", Outcome.ERROR),
+        ("", Outcome.PASS),
+    ],
+)
+def test_accounts_of_a_directory_that_pam_knows_are_not_in_shadow(sources: str, outcome: Outcome) -> None:
+    texts = {"dovecot-set": "passdb {\n  driver = pam\n}\n", "dovecot-all": "ssl = yes\n"}
+    inside = host({**texts, "password-schemes": SHADOW}, files={"/etc/nsswitch.conf": sources})
+
+    finding = one(accounts.audit(inside, "mx1"), "weak-hashes")
+
+    assert finding.outcome is outcome
+    assert outcome is Outcome.PASS or "passdb pam: accounts come from sss too" in finding.evidence[0]
+
+
 def test_what_was_read_is_judged_and_what_was_not_stands_beside_it() -> None:
     findings = judged(
         SQL + LDAP,

@@ -7,6 +7,7 @@ ask. A password database that it could not read is named, and nothing is said to
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -57,9 +58,11 @@ _BROKEN = frozenset(
 """Without salt, or so short that every password can be tried."""
 _FAST = frozenset({"MD5-CRYPT", "APR1", "SMD5", "SSHA", "SSHA256", "SSHA512"})
 
-_NO_HASHES = frozenset({"static", "oauth2", "pam", "passwd", "shadow", "bsdauth", "anonymous"})
-"""Kinds of passdb without hashes of their own: what is in the settings (dovecot.open-passdb), tokens, and the
-accounts of /etc/shadow."""
+_NO_HASHES = frozenset({"static", "oauth2", "anonymous"})
+"""Kinds of passdb without hashes: what is in the settings (dovecot.open-passdb), and tokens."""
+_SYSTEM = frozenset({"pam", "passwd", "shadow", "bsdauth"})
+"""Kinds that ask the system, whose hashes are in /etc/shadow unless nsswitch.conf(5) names other sources."""
+_LOCAL = frozenset({"files", "compat", "systemd", "db"})
 _STATES = {
     "part": "it has more than is read at once",
     "no-file": "the file that it names is not there",
@@ -120,10 +123,21 @@ def unread(inside: Inside) -> list[str]:
     for number, block in enumerate(_passdbs(dovecot.set), 1):
         kind = block.get("driver") or block.name.partition(" ")[0]
         state = states.get(str(number), "late")
-        if state != "judged" and kind not in _NO_HASHES:
+        if kind in _SYSTEM:
+            if others := _sources(inside) - _LOCAL:
+                said = f"accounts come from {', '.join(sorted(others))} too (/etc/nsswitch.conf)"
+                found.append(f"{dovecot_view.passdb(block)}: {said}")
+        elif state != "judged" and kind not in _NO_HASHES:
             unknown = _KINDS.get(kind, "what it asks can't be read from here")
             found.append(f"{dovecot_view.passdb(block)}: {_STATES.get(state, unknown)}")
     return found
+
+
+def _sources(inside: Inside) -> set[str]:
+    """Where the system's accounts come from: `passwd: files sss` (nsswitch.conf(5))."""
+    lines = inside.text("/etc/nsswitch.conf").splitlines()
+    words = [re.sub(r"\[.*?\]|#.*", "", line).split() for line in lines]
+    return {source for line in words if line[:1] in (["passwd:"], ["shadow:"]) for source in line[1:]}
 
 
 def _passdbs(block: Block) -> Iterator[Block]:

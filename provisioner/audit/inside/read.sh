@@ -137,6 +137,7 @@ echo 'provision-inside 1'
 echo "at $begun"
 
 file /etc/os-release
+file /etc/nsswitch.conf
 output uid id -u
 # shellcheck disable=SC2016 # dpkg's variables, not the shell's
 output packages-installed dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n'
