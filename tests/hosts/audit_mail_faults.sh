@@ -39,17 +39,21 @@ virtual_alias_maps = hash:/etc/postfix/aliases-of-people
 smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd
 smtp_sasl_mechanism_filter = plain
 virtual_uid_maps = static:5000
+notify_classes = bounce
+inet_protocols = ipv4
 smtp_tls_policy_maps = inline:{ relay.test = encrypt, hunter2.test = none }
 END
 printf 'submission inet n - y - - smtpd\n  -o smtpd_tls_security_level=may\n' >>/etc/postfix/master.cf
 echo 'friend.test OK' >/etc/postfix/friends
 echo 'shop.test x' >/etc/postfix/domains
-echo 'info@shop.test ann' >/etc/postfix/aliases-of-people
+printf 'info@shop.test ann\n@shop.test ann@elsewhere.test\n' >/etc/postfix/aliases-of-people
 echo 'relay.test ann:hunter2' >/etc/postfix/sasl_passwd
 for table in friends domains aliases-of-people sasl_passwd; do postmap "hash:/etc/postfix/$table"; done
 touch -d '1 hour ago' /etc/postfix/domains.db
 chmod 666 /etc/postfix/aliases-of-people
 chmod 644 /etc/postfix/sasl_passwd
+
+ip addr add 2001:db8::5/64 dev "$(ip -o route show default | sed 's/.* dev \([^ ]*\).*/\1/')" nodad
 
 mkdir -p /etc/dovecot
 cat >/etc/dovecot/users <<'END'
@@ -111,6 +115,10 @@ passdb {
   driver = static
   args = password=hunter2
 }
+userdb {
+  driver = static
+  args = uid=5000 gid=5000 home=/srv/mail/%u allow_all_users=yes
+}
 END
   else
     cat <<'END'
@@ -128,6 +136,9 @@ passdb masters {
 }
 passdb static {
   password = hunter2
+}
+userdb static {
+  allow_all_users = yes
 }
 END
   fi

@@ -30,6 +30,7 @@ smtpd_milters = inet:127.0.0.1:11332
 milter_default_action = tempfail
 virtual_mailbox_domains = hash:/etc/postfix/domains
 virtual_mailbox_maps = hash:/etc/postfix/aliases-of-people
+virtual_alias_maps = hash:/etc/postfix/aliases-of-people
 smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd
 smtp_sasl_mechanism_filter = plain
 END
@@ -41,6 +42,7 @@ submission inet n - y - - smtpd
   -o smtpd_client_restrictions=permit_sasl_authenticated,reject
 END
 echo 'friend.test DUNNO' >/etc/postfix/friends
+printf 'info@shop.test ann\n@shop.test ann@shop.test\n' >/etc/postfix/aliases-of-people
 echo 'ann@shop.test ann' >/etc/postfix/senders
 chmod 644 /etc/postfix/aliases-of-people
 chmod 600 /etc/postfix/sasl_passwd
@@ -84,6 +86,10 @@ passdb {
   driver = passwd-file
   args = scheme=ARGON2ID /etc/dovecot/users
 }
+userdb {
+  driver = static
+  args = uid=5000 gid=5000 home=/srv/mail/%u
+}
 END
   else
     cat <<'END'
@@ -96,6 +102,11 @@ mail_driver = maildir
 passdb passwd-file {
   passwd_file_path = /etc/dovecot/users
   default_password_scheme = ARGON2ID
+}
+userdb static {
+  fields {
+    uid = 5000
+  }
 }
 END
   fi

@@ -14,6 +14,7 @@ from provisioner.audit.inside import (
     dovecot_services,
     postfix_identity,
     postfix_limits,
+    postfix_recipients,
     postfix_relay,
     postfix_tables,
     postfix_tls,
@@ -24,12 +25,13 @@ from provisioner.audit.inside.seen import Inside
 from provisioner.hosts.connection import ConnectionOptions, connect, connection_settings
 from provisioner.inventory.model import Host
 from provisioner.sandbox import SandboxHost
-from tests.conftest import RELEASES, booted, mail_layer, succeed
+from tests.conftest import RELEASES, booted, layer_of, mail_layer, succeed
+from tests.hosts import test_adopt
 
 HERE = Path(__file__).parent
 AREAS: tuple[Area, ...] = (
-    postfix_relay, postfix_tls, postfix_identity, postfix_limits, postfix_tables,
-    dovecot_logins, dovecot_services, accounts,
+    postfix_relay, postfix_tls, postfix_identity, postfix_recipients, postfix_limits,
+    postfix_tables, dovecot_logins, dovecot_services, accounts,
 )  # fmt: skip
 SECRET = "hunter2"
 MAIN, USERS = "/etc/postfix/main.cf", "/etc/dovecot/users"
@@ -56,10 +58,13 @@ FAULTS = {
     "postfix.bare-newline": ("fail", "smtpd_forbid_bare_newline ="),
     "postfix.unknown-parameters": ("warn", "smtpd_enable_unknown_thing ="),
     "postfix.compatibility-level": ("warn", "compatibility_level ="),
+    "postfix.protocols": ("warn", "inet_protocols ="),
     "postfix.sizes": ("fail", MAIN),
     "postfix.message-size": ("warn", "message_size_limit ="),
     "postfix.rates": ("warn", MAIN),
     "postfix.unknown-users": ("fail", "local_recipient_maps ="),
+    "postfix.catch-all": ("fail", "@shop.test"),
+    "postfix.notices": ("warn", "notify_classes ="),
     "postfix.soft-bounce": ("fail", "soft_bounce ="),
     "postfix.defer-transports": ("fail", "defer_transports ="),
     "postfix.debug": ("warn", "debug_peer_list ="),
@@ -87,6 +92,7 @@ FAULTS = {
     "dovecot.mail-groups": ("fail", "mail_access_groups ="),
     "dovecot.limits": ("warn", "mail_max_userip_connections ="),
     "dovecot.quota": ("warn", ""),
+    "dovecot.any-user": ("fail", "userdb"),
     "dovecot.warnings": ("{warn|pass}", "{ssl_protocols =|}"),
     "accounts.weak-hashes": ("fail", USERS),
     "accounts.shared-hashes": ("fail", USERS),
@@ -156,8 +162,7 @@ def test_every_fault_is_found_at_its_line_and_no_secret_leaves_the_host(
     line = line_at(host)
     for name, (_, place) in FAULTS.items():
         assert line(found[name].place).startswith(of(release, place)), (name, found[name].place)
-    told = [*(output.text for output in inside.outputs.values()), *map(inside.text, inside.files)]
-    assert not [text for text in told if SECRET in text]
+    assert SECRET not in told(inside)
 
 
 def test_the_same_host_mended_passes_every_check(server: tuple[SandboxHost, str], tmp_path: Path) -> None:
@@ -170,6 +175,121 @@ def test_the_same_host_mended_passes_every_check(server: tuple[SandboxHost, str]
              if finding.outcome != "pass"}  # fmt: skip
     assert wrong == {}
     assert set(found) == set(FAULTS)
+
+
+FILTERS = """
+protocol imap {
+  ssl_min_protocol = TLSv1
+}
+protocol lmtp {
+  ssl = no
+}
+remote 127.0.0.1 {
+  CLEARTEXT
+}
+local 192.0.2.7 {
+  protocol pop3 {
+    ssl_cipher_list = ALL:RC4
+    ssl = no
+  }
+}
+local_name gone.shop.test {
+  CERTIFICATE
+}
+"""
+"""Behind the settings of the mended host, which are sound."""
+FILTERED = {
+    "dovecot.tls": ("`local 192.0.2.7`, `protocol pop3`", "    ssl = no"),
+    "dovecot.tls-versions": ("`protocol imap`", "  ssl_min_protocol = TLSv1"),
+    "dovecot.tls-ciphers": ("`local 192.0.2.7`, `protocol pop3`", "    ssl_cipher_list ="),
+    "dovecot.tls-files": ("`local_name gone.shop.test`", "  {ssl_cert|ssl_server_cert_file} ="),
+}
+
+
+def test_what_dovecot_has_for_a_protocol_an_address_or_a_name_is_found_at_its_line(
+    server: tuple[SandboxHost, str], tmp_path: Path
+) -> None:
+    host, release = server
+    run(host, (HERE / "audit_mail_mended.sh").read_text(), release)
+    blocks = FILTERS.replace(
+        "CLEARTEXT", of(release, "{disable_plaintext_auth = no|auth_allow_cleartext = yes}")
+    ).replace(
+        "CERTIFICATE", of(release, "{ssl_cert = <|ssl_server_cert_file = }") + "/etc/ssl/certs/gone.pem"
+    )
+    run(host, f"cat >>/etc/dovecot/dovecot.conf <<'END'\n{blocks}\nEND\ndoveconf -n >/dev/null")
+
+    found = judge(look(host, tmp_path))
+
+    wrong = {name for name, finding in found.items() if finding.outcome != "pass"}
+    assert wrong == set(FILTERED), {name: found[name].summary for name in wrong}
+    line = line_at(host)
+    for name, (where, start) in FILTERED.items():
+        assert found[name].summary.endswith(f" in {where}")
+        assert line(found[name].place).startswith(of(release, start)), found[name]
+
+
+def told(inside: Inside) -> str:
+    return "\n".join([*(output.text for output in inside.outputs.values()), *map(inside.text, inside.files)])
+
+
+def shown(found: dict[str, Finding], name: str) -> tuple[str, tuple[str, ...]]:
+    return found[f"accounts.{name}"].outcome.value, found[f"accounts.{name}"].evidence
+
+
+def test_passwords_in_mariadb_are_judged_as_dovecot_would_find_them(tmp_path: Path) -> None:
+    (guide,) = (guide for guide in test_adopt.GUIDES if guide.script == "mariadb")
+    settings = "/etc/dovecot/dovecot-sql.conf.ext"
+    with booted(guide.release, test_adopt.layer(guide)) as host:
+        run(host, "for i in $(seq 300); do mysqladmin ping 2>/dev/null && exit; sleep 0.1; done; false")
+
+        inside = look(host, tmp_path)
+        run(host, f"sed -i '/^iterate_query/d' {settings}")
+        without_list = judge(look(host, tmp_path))
+        run(host, f"echo 'passdb {{\n  driver = ldap\n  args = {settings}\n}}' >>/etc/dovecot/dovecot.conf")
+        with_ldap = judge(look(host, tmp_path))
+        run(host, f"sed -i 's/p#ssword=7/p#ssword=8/' {settings}")
+        refused = judge(look(host, tmp_path))
+
+    weak = ("fail", ("PLAIN-MD5: gustav@db.test (mysql mailserver)",))
+    assert shown(judge(inside), "weak-hashes") == shown(without_list, "weak-hashes") == weak
+    assert shown(judge(inside), "shared-hashes") == ("pass", ())
+    ldap = f"passdb ldap {settings}: the hashes are in a directory (LDAP), which is not asked"
+    assert shown(with_ldap, "weak-hashes") == ("fail", (*weak[1], f"not judged: {ldap}"))
+    assert shown(with_ldap, "shared-hashes") == ("error", (ldap,))
+    sql = f"passdb sql {settings}: the database does not answer to what Dovecot logs in with"
+    assert shown(refused, "weak-hashes") == ("error", (sql, ldap))
+    assert "p#ssword" not in told(inside) and "$2y$" not in told(inside)
+
+
+def databases(host: SandboxHost) -> None:
+    """PostgreSQL and SQLite, with what Dovecot needs for them."""
+    packages = "postgresql sqlite3 dovecot-pgsql dovecot-sqlite"
+    install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
+    succeed(host, f"apt-get update -q 2>&1 && {install} {packages} 2>&1")
+
+
+def test_passwords_in_postgresql_sqlite_and_a_file_for_each_domain_are_judged(tmp_path: Path) -> None:
+    layer = layer_of("trixie", "databases-on-mail", databases, start=mail_layer("trixie"))
+    with booted("trixie", layer) as host:
+        run(host, (HERE / "audit_databases.sh").read_text())
+        before = run(host, "ls -la --time-style=full-iso /etc/dovecot")
+        inside = look(host, tmp_path)
+        after = run(host, "ls -la --time-style=full-iso /etc/dovecot")
+
+    found = judge(inside)
+    assert shown(found, "weak-hashes") == (
+        "fail",
+        (
+            "MD5-CRYPT: o'neill@pg.test (pgsql mail)",
+            "PLAIN: bob@lite.test, cid@lite.test (sqlite /etc/dovecot/users.sqlite)",
+            "SHA1: eve@files.test (/etc/mail/files.test/passwd)",
+        ),
+    )
+    shared = ("bob@lite.test, cid@lite.test (sqlite /etc/dovecot/users.sqlite)",)
+    assert shown(found, "shared-hashes") == ("fail", shared)
+    assert shown(found, "empty-passwords") == ("fail", ("dan@lite.test (sqlite /etc/dovecot/users.sqlite)",))
+    assert SECRET not in told(inside)
+    assert after == before
 
 
 def test_a_host_without_a_mail_server_has_its_accounts_judged_alone(tmp_path: Path) -> None:
