@@ -105,8 +105,10 @@ def _refused_token(walker: Walker, said: Said) -> Kind:
     if ended is not None:
         return walker.kind("token-expired", detail=f"{ended:%d %b %Y %H:%M} UTC")
     reasons = token.reasons(said.challenge)
-    scope = reasons.get("scope", "")
-    if reasons.get("status") == "insufficient_scope":  # RFC 6750 §3.1
+    status, scope = reasons.get("status", ""), reasons.get("scope", "")
+    if status in token.FAULTS:
+        return walker.kind("login-unavailable")
+    if status in token.WRONG_SCOPE:
         return walker.kind("token-scope", detail=f"it asks for {scope}" if scope else "it does not say which")
     named = [f"{name} {reasons[name]}" for name in ("status", "scope") if name in reasons]
     return walker.kind("token-refused", detail=", ".join(named) or said.text)

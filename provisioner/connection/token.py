@@ -7,6 +7,10 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+WRONG_SCOPE = ("insufficient_scope", "403")
+"""RFC 6750 §3.1, and HTTP's code for it, which XOAUTH2 has."""
+FAULTS = ("internal_failure", "500", "502", "503", "504")
+"""The server could not have the token checked: Dovecot 2.4's word, and HTTP's codes."""
 _LONGEST = 16_384
 """Characters of a challenge or of a token's claims that are looked into."""
 

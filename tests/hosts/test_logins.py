@@ -1,8 +1,12 @@
-"""Each way to log in that `test-connection` speaks, on Dovecot 2.3 and 2.4 and Postfix, right and wrong."""
+"""Each way to log in that `test-connection` speaks, on Dovecot 2.3 and 2.4 and Postfix, right and wrong.
+
+Tokens are checked at an introspection endpoint on the host (`oauth_endpoint.pl`).
+"""
 
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,11 @@ passdb {{
   driver = passwd-file
   args = username_format=%u /srv/lab/users
 }}
+passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = /srv/lab/oauth2
+}}
 userdb {{
   driver = static
   args = uid=vmail gid=vmail home=/srv/mail/%u
@@ -44,6 +53,10 @@ ssl_server_key_file = /srv/lab/key.pem
 passdb passwd-file {{
   passwd_file_path = /srv/lab/users
 }}
+passdb oauth2 {{
+  mechanisms_filter = oauthbearer xoauth2
+}}
+!include /srv/lab/oauth2
 userdb static {{
   fields {{
     uid = vmail
@@ -55,7 +68,7 @@ mail_driver = maildir
 mail_path = ~/mail
 """
 BOTH = """
-auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 oauthbearer xoauth2
 auth_failure_delay = 0
 service auth {{
   unix_listener /var/spool/postfix/private/auth {{
@@ -64,6 +77,26 @@ service auth {{
   }}
 }}
 """
+OAUTH = """introspection_mode = post
+introspection_url = http://127.0.0.1:8089/
+username_attribute = username
+active_attribute = active
+active_value = true
+scope = mail"""
+"""Of the passdb that asks an endpoint about tokens; 2.3 has it in a file of its own, 2.4 in a block."""
+_ENDED = ".".join(
+    urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", b'{"exp": 1700000000}', b"signature")
+)
+TOKENS = {
+    "token": "right.1f17b1804b1",
+    "long-token": "right." + "x" * 3000,
+    "expired-token": "expired.1f17b1804b1",
+    "ended-token": _ENDED,
+    "narrow-token": "narrow.1f17b1804b1",
+    "other-token": "other.1f17b1804b1",
+    "broken-token": "broken.1f17b1804b1",
+}
+ENDPOINT = Path(__file__).with_name("oauth_endpoint.pl")
 SETUP = """
 mkdir -p /srv/lab && cd /srv/lab && useradd -r -m -d /srv/mail vmail
 openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=mail.lab -addext subjectAltName=IP:{address} \
@@ -78,7 +111,7 @@ postconf -e mydestination=lab.test inet_protocols=ipv4 \
 postconf -M '587/inet=587 inet n - n - - smtpd'
 postconf -P 587/inet/smtpd_sasl_auth_enable=yes 587/inet/smtpd_tls_security_level=encrypt
 systemctl restart dovecot postfix
-for port in 587 993 995 4190; do
+for port in 587 993 995 4190 8089; do
     for _ in $(seq 100); do ss -Hltn "sport = :$port" | grep -q . && continue 2; sleep 0.1; done
     echo "nothing listens on $port" >&2; exit 1
 done
@@ -100,20 +133,27 @@ def server(mail_host: SandboxHost, tmp_path_factory: pytest.TempPathFactory) -> 
     lines = " ".join(f"{name}:{scheme}" for name, scheme in SCHEMES.items())
     setup = SETUP.format(address=mail_host.address, lines=lines, password=PASSWORD)
     body = configuration.format().strip()
+    settings = f"oauth2 {{\n{OAUTH}\n}}" if mail_host.release == "trixie" else OAUTH
+    succeed(mail_host, f"mkdir -p /srv/lab; cat > /srv/lab/oauth2 <<'END'\n{settings}\nEND")
+    endpoint = f"cat > /srv/lab/endpoint.pl <<'END'\n{ENDPOINT.read_text()}\nEND"
+    succeed(mail_host, f"{endpoint}\nsystemd-run -q --unit=endpoint perl /srv/lab/endpoint.pl 8089")
     succeed(mail_host, f"set -e; {{ {setup}\n}} 2>&1 <<'END'\n{body}\nEND")
     folder = tmp_path_factory.mktemp("logins")
     (folder / "root.pem").write_text(succeed(mail_host, "cat /srv/lab/cert.pem"))
     (folder / "right").write_text(PASSWORD + "\n")
     (folder / "wrong").write_text(PASSWORD + "2\n")
+    for name, token in TOKENS.items():
+        (folder / name).write_text(token + "\n")
     yield Server(mail_host.address, folder)
 
 
 def login(
-    server: Server, capsys: pytest.CaptureFixture[str], port: int, user: str, mechanism: str, password: str
+    server: Server, capsys: pytest.CaptureFixture[str], port: int, user: str, mechanism: str, secret: str
 ) -> tuple[int, dict]:  # type: ignore[type-arg]
     """Exit code, and the step of the login."""
     command = ["test-connection", f"{server.address}:{port}", "--user", f"{user}@lab.test", "--json"]
-    command += ["--password-file", str(server.folder / password), "--timeout", "20"]
+    option = "--token-file" if "token" in secret else "--password-file"
+    command += [option, str(server.folder / secret), "--timeout", "20"]
     command += ["--authorities", str(server.folder / "root.pem")]
     code = run([*command, "--mechanism", mechanism] if mechanism else command)
     (connection,) = json.loads(capsys.readouterr().out)["connections"]
@@ -189,3 +229,73 @@ def test_the_login_commands_of_imap_and_pop3(
 ) -> None:
     assert login(server, capsys, port, "sha256", mechanism, "right")[0] == 0
     assert login(server, capsys, port, "sha256", mechanism, "wrong")[0] == 3
+
+
+# --- tokens -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", [*PORTS, 4190])
+@pytest.mark.parametrize(
+    ("mechanism", "token"), [("OAUTHBEARER", "token"), ("XOAUTH2", "token"), ("OAUTHBEARER", "long-token")]
+)
+def test_a_token_is_taken_in_place_of_a_password(
+    server: Server, capsys: pytest.CaptureFixture[str], port: int, mechanism: str, token: str
+) -> None:
+    code, step = login(server, capsys, port, "plain", mechanism, token)
+
+    assert (code, step["detail"]) == (0, f"{mechanism} as plain@lab.test")
+
+
+def test_the_standard_way_is_chosen_for_a_token(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    _, step = login(server, capsys, 993, "plain", "", "token")
+
+    assert step["detail"].startswith("OAUTHBEARER ")
+
+
+@pytest.mark.parametrize(
+    ("port", "token", "kind"),
+    [
+        *((port, "expired-token", "token-refused") for port in (*PORTS, 4190)),
+        (993, "ended-token", "token-expired"),
+        (993, "other-token", "token-refused"),
+    ],
+)
+def test_a_token_that_is_not_taken_is_explained(
+    server: Server, capsys: pytest.CaptureFixture[str], port: int, token: str, kind: str
+) -> None:
+    code, step = login(server, capsys, port, "plain", "", token)
+
+    assert (code, step["means"]["kind"]) == (3, kind), step
+    assert TOKENS[token] not in str(step)
+
+
+@pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
+@pytest.mark.parametrize(
+    ("token", "kind"), [("narrow-token", "token-scope"), ("broken-token", "login-unavailable")]
+)
+def test_a_token_without_the_right_and_one_that_can_t_be_checked_are_told_apart(
+    server: Server,
+    mail_host: SandboxHost,
+    capsys: pytest.CaptureFixture[str],
+    mechanism: str,
+    token: str,
+    kind: str,
+) -> None:
+    """Dovecot 2.3 calls a token without the right an invalid one."""
+    if mail_host.release == "bookworm" and kind == "token-scope":
+        kind = "token-refused"
+
+    code, step = login(server, capsys, 993, "plain", mechanism, token)
+
+    assert (code, step["means"]["kind"]) == (3, kind), step
+
+
+@pytest.mark.parametrize(("mechanism", "status"), [("OAUTHBEARER", "invalid_token"), ("XOAUTH2", "401")])
+def test_what_the_server_says_of_a_refused_token_is_shown(
+    server: Server, capsys: pytest.CaptureFixture[str], mechanism: str, status: str
+) -> None:
+    _, step = login(server, capsys, 993, "plain", mechanism, "expired-token")
+
+    _, challenge = step["detail"].split("\n")
+    assert json.loads(challenge)["status"] == status
+    assert f"status {status}" in step["means"]["says"]
