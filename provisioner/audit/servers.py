@@ -158,7 +158,8 @@ def _open_jobs(server: Server, service: Service, case: Case) -> Iterable[Job]:
     """The conversation; what asks more of the server comes after it, so as not to be what it answers to."""
     subject = server.subject(service.number)
     after = tuple(_later_jobs(server, service, case))
-    if not case.asked.wants(service.area, "reverse-dns", "smtp"):
+    greeting = service.area == "smtp" and case.asked.wants("reverse-dns")  # which is held against it
+    if not greeting and not case.asked.wants(service.area):
         yield from after
         return
 
@@ -193,7 +194,7 @@ def _unanswered(done: Done) -> bool:
 def _later_jobs(server: Server, service: Service, case: Case) -> Iterable[Job]:
     if case.asked.wants("tls", "certificate", "dane"):
         yield Job(f"the TLS of {server.subject(service.number)}", partial(_tls, server, service, case))
-    if case.asked.wants("smtp", service.area):
+    if case.asked.wants(service.area):
         yield from _intrusive_jobs(server, service, case)
 
 

@@ -283,6 +283,15 @@ def test_what_does_not_depend_on_the_domain_is_asked_of_a_shared_server_once() -
     assert tried[0] == tried[1]
 
 
+def test_a_port_of_which_no_check_is_wanted_is_told_no_wrong_login() -> None:
+    target = HostTarget("mx", "mx.example.test", ("192.0.2.1",), "example.test", frozenset({25, 143}))
+    with server(nasty) as port:
+        gate = Watched({25: port, 143: port})
+        audited(target, Zone({}), gate, checks=("smtp.expn",), intrusive=True, user="alice@example.test")
+    assert gate.wanted.count(("192.0.2.1", 25)) > 1
+    assert gate.wanted.count(("192.0.2.1", 143)) == 1  # whether it is open
+
+
 def test_a_host_of_which_only_records_are_asked_for_need_not_answer() -> None:
     zone = Zone({("mail.test", "A"): ["192.0.2.1"]})
     judgement = audited(NameTarget("mail.test", "mail.test"), zone, checks=("caa.present",))
