@@ -18,7 +18,7 @@ import dns.name
 import dns.rdata
 import dns.rdatatype
 import dns.zone
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from provisioner.blocklists.lists import known_lists
@@ -27,7 +27,7 @@ from provisioner.sandbox import SandboxHost
 from tests.conftest import succeed, unstarted_layer
 from tests.hosts.audit_seeds import Faults, Seed, doubts, fails
 from tests.hosts.lab_names import wait_until_served
-from tests.unit.certificate_making import NOW
+from tests.unit.certificate_making import NOW, key_of
 
 SERVERS = {"ns1": ("127.53.0.1", "fd53::1"), "ns2": ("127.54.0.1", "fd54::1")}
 """Name servers, on the loopback of the host: only unbound beside them asks them."""
@@ -118,6 +118,12 @@ CHILDREN = (
         servers="@ NS gone.test.\n@ NS ns2.test.\n@ NS ns1.test.\n",
     ),
 )
+UNPROVEN = Seed(
+    "unproven",
+    fails(dane__secure="TLSA records in a zone that is not signed"),
+    "@ MX 10 mx\nmx AAAA {server6}\n_25._tcp.mx TLSA 3 1 1 {spki}\n",
+)
+"""A zone of its own too, whose MX is a server with the key that its TLSA record names."""
 
 
 def layer() -> str:
@@ -130,7 +136,7 @@ def keys() -> Mapping[str, str]:
     """RSA keys for DKIM records, in parts of 200 characters with quotes between."""
 
     def text(bits: int) -> str:
-        public = rsa.generate_private_key(65537, bits).public_key()
+        public = key_of(f"rsa{bits}").public_key()
         encoded = b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
         return '" "'.join(encoded[at : at + 200] for at in range(0, len(encoded), 200))
 
@@ -172,12 +178,16 @@ def write(host: SandboxHost, path: str, text: str) -> None:
         succeed(host, f"base64 -d >> {path} <<'END'\n{encoded[at : at + 60_000]}\nEND")
 
 
-def serve(host: SandboxHost, records: str, root: str) -> None:
-    """Start the name servers: `records` are for the zone `test`, `root` for the zone above it."""
+def serve(host: SandboxHost, records: str, root: str, unsigned: Mapping[str, str]) -> None:
+    """Start the name servers.
+
+    `records` are for the zone `test`, `root` for the one above it, `unsigned` for zones of these names below.
+    """
     addresses = "".join(f"{name} A {v4}\n{name} AAAA {v6}\n" for name, (v4, v6) in SERVERS.items())
     glue = "".join(f"{name}.test. A {v4}\n{name}.test. AAAA {v6}\n" for name, (v4, v6) in SERVERS.items())
     zones = [("root", ".", "sound"), ("test", "test", "sound")]
     zones += [(child.name, f"{child.name}.test", child.policy) for child in CHILDREN]
+    zones += [(name, f"{name}.test", "") for name in unsigned]
     conf = "".join(
         f'  - domain: "{name}"\n    file: {file}\n'
         + (f"    dnssec-signing: on\n    dnssec-policy: {policy}\n" if policy else "")
@@ -202,6 +212,9 @@ def serve(host: SandboxHost, records: str, root: str) -> None:
         below += child.servers.replace("@", f"{child.name}.test.")
         if child.ds != "none":
             below += f"{child.name}.test. {_ds(host, child, ds[child.name])}\n"
+    for name, text in unsigned.items():
+        write(host, f"/srv/zones/{name}", f"$ORIGIN {name}.test.\n{SOA}{NS}{text}")
+        below += NS.replace("@", f"{name}.test.")
     write(host, "/srv/zones/test", f"$ORIGIN test.\n{SOA}{NS}{addresses}{records}{below}")
     anchor = f"test. NS ns1.test.\ntest. NS ns2.test.\n{glue}test. {ds['test']}\n"
     write(host, "/srv/zones/root", f"$ORIGIN .\n{SOA}{NS}{anchor}{root}")

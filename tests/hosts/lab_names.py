@@ -115,13 +115,24 @@ def serve(host: SandboxHost, zones: Mapping[str, LabZone]) -> str:
         file = "root" if name == "." else name
         files[f"srv/zones/{file}"] = text
         configuration += f'  - domain: "{name}"\n    file: "{file}"\n'
-    _write(host, {**files, "srv/zones/knot.conf": configuration})
+    write_files(host, {**files, "srv/zones/knot.conf": configuration})
     succeed(host, f"ip address add {SILENT}/8 dev lo 2>/dev/null || true; {SINK}")
     succeed(host, "mkdir -p /srv/zones/knot && knotd -c /srv/zones/knot.conf -d > /srv/zones/log 2>&1")
     wait_until_served(host, ".", AUTHORITATIVE_PORT)
     succeed(host, "unbound -c /etc/unbound/unbound.conf")
     wait_until_served(host, ".")
     return host.address
+
+
+def write_files(host: SandboxHost, files: Mapping[str, str]) -> None:
+    """Write files, whose paths have no `/` before them, in one go: as a compressed archive in the command."""
+    archive = BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(text.encode()), 0o644
+            tar.addfile(member, BytesIO(text.encode()))
+    succeed(host, f"echo {base64.b64encode(archive.getvalue()).decode()} | base64 -d | tar xz -C /")
 
 
 def wait_until_served(host: SandboxHost, zone: str, port: int = 53) -> None:
@@ -140,17 +151,6 @@ def wait_until_served(host: SandboxHost, zone: str, port: int = 53) -> None:
             return
         sleep(0.1)
     raise AssertionError(f"{host.name}, port {port}: no answer for the zone {zone!r}: {said!r}")
-
-
-def _write(host: SandboxHost, files: Mapping[str, str]) -> None:
-    """All files in one go, as a compressed archive in the command."""
-    archive = BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(text.encode()), 0o644
-            tar.addfile(member, BytesIO(text.encode()))
-    succeed(host, f"echo {base64.b64encode(archive.getvalue()).decode()} | base64 -d | tar xz -C /")
 
 
 def _server_name(address: str) -> str:

@@ -19,6 +19,9 @@ from provisioner.blocklists.reading import query_name
 from provisioner.cli.app import run
 from provisioner.sandbox import SandboxHost
 from tests.conftest import booted, layer_of, mail_layer, succeed
+from tests.hosts import audit_fault_inventory as inventory
+from tests.hosts import audit_fault_message as letter
+from tests.hosts import audit_fault_web as web
 from tests.hosts import audit_fault_zones as zones
 from tests.hosts import audit_faulty_dovecot as dovecot
 from tests.hosts import audit_faulty_postfix as postfix
@@ -39,9 +42,9 @@ class Lab:
     faulty: SandboxHost
 
     def audited(
-        self, targets: Sequence[str], *arguments: str, resolver: str = ""
+        self, targets: Sequence[str], *arguments: str, resolver: str = "", seconds: int = 300
     ) -> dict[str, list[dict[str, str]]]:
-        """Target → the findings of `provision audit`."""
+        """Target → the findings of `provision audit`, which has so many `seconds` for each."""
         report = self.folder / "report.json"
         status = run(
             [
@@ -67,21 +70,22 @@ class Lab:
                 "--fail-on",
                 "none",
                 "--time-limit",
-                "300",
+                str(seconds),
             ]
         )
         assert status == 0
         document = json.loads(report.read_text())["targets"]
         return {name: cast("list[dict[str, str]]", one["findings"]) for name, one in document.items()}
 
-    def seeds(self, seeds: Sequence[Seed], *arguments: str) -> None:
+    def seeds(self, seeds: Sequence[Seed], *arguments: str, targets: Sequence[str] = ()) -> None:
         """Each seed has the faults it should have in its areas, and no other."""
         areas = dict.fromkeys(area for seed in seeds for area in seed.areas)
         checks = [word for area in areas for word in ("--check", area)]
-        found = self.audited([seed.domain for seed in seeds], *(arguments or checks))
+        found = self.audited(targets or [seed.domain for seed in seeds], *(arguments or checks))
         seen = {seed.name: wrong(found[seed.domain], seed.areas) for seed in seeds}
         meant = {seed.name: {i: fault.outcome for i, fault in seed.wrong.items()} for seed in seeds}
         assert seen == meant
+        assert "audit.complete" not in {finding["id"] for findings in found.values() for finding in findings}
         for seed in seeds:
             passed = {finding["id"] for finding in found[seed.domain] if finding["outcome"] == "pass"}
             assert set(seed.sound) <= passed, seed.name
@@ -108,15 +112,25 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         succeed(faulty, f"mkdir -p /srv/tls\n{tls_servers.files()}")
         succeed(faulty, tls_servers.SCRIPT.read_text())
         servers.start(faulty)
+        web.serve(names)
         values = {"idle": names.address, "idle6": str(names.address6)}
+        unproven = {"server6": servers.addresses(faulty)["dane-sound"], "spki": key_hash(faulty)}
         entries = block_list_entries(servers.addresses(faulty)[postfix.LISTED.name])
         zones.serve(
             names,
-            zones.seeded((*RECORDS, *DKIM_NAMED), values) + servers.records(faulty),
+            zones.seeded((*RECORDS, *DKIM_NAMED, *letter.SEEDS, *web.STS, web.LATE), values)
+            + servers.records(faulty),
             zones.reverse(servers.pointers(faulty)) + zones.listed(entries),
+            {zones.UNPROVEN.name: zones.UNPROVEN.records.format(**unproven)},
         )
         (found.folder / "ca.pem").write_text(servers.AUTHORITIES)
         yield found
+
+
+def key_hash(host: SandboxHost) -> str:
+    """The hash of the servers' key for TLSA records `3 1 1`, as OpenSSL has it."""
+    key = "openssl x509 -in /srv/tls/ec.pem -noout -pubkey | openssl pkey -pubin -outform DER"
+    return succeed(host, f"{key} | sha256sum").split()[0]
 
 
 def block_list_entries(address: str) -> dict[str, str]:
@@ -134,6 +148,28 @@ def test_every_fault_of_records_is_found_and_no_other(lab: Lab) -> None:
 
 def test_every_fault_of_a_dkim_key_that_was_named_is_found_and_no_other(lab: Lab) -> None:
     lab.seeds(DKIM_NAMED, "--check", "dkim", "--selector", "named")
+
+
+def test_a_signature_over_a_message_that_was_altered_is_found_and_no_other_fault(lab: Lab) -> None:
+    message = lab.folder / "message.eml"
+    message.write_bytes(letter.message())
+    lab.seeds(letter.SEEDS, "--check", "dkim", "--message", str(message))
+
+
+def test_every_fault_of_an_mta_sts_policy_is_found_and_no_other(lab: Lab) -> None:
+    lab.seeds(web.STS)
+
+
+def test_a_port_that_the_inventory_does_not_open_is_found_and_no_other(lab: Lab) -> None:
+    path = inventory.write_inventory(lab.folder / "inventory.yml", lab.faulty)
+    lab.seeds(inventory.SEEDS, "--check", "services", "--outside-only", targets=[path])
+
+
+def test_what_was_not_asked_in_time_is_told(lab: Lab) -> None:
+    found = lab.audited([web.LATE.domain], "--check", "submission", "--check", "tls", seconds=4)
+    told = [finding for finding in found[web.LATE.domain] if finding["id"] == "audit.complete"]
+    assert [finding["outcome"] for finding in told] == [web.LATE.wrong["audit.complete"].outcome]
+    assert f"since the time was up: the conversation with mx1.late.test:{web.SILENT}" in told[0]["summary"]
 
 
 def test_every_fault_of_port_25_is_found_and_no_other(lab: Lab) -> None:

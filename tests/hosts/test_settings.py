@@ -6,10 +6,7 @@ Postfix and Dovecot.
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -25,7 +22,7 @@ from provisioner.mail.tls_stream import tls_context
 from provisioner.sandbox import SandboxHost
 from tests.conftest import succeed, unstarted_layer
 from tests.hosts.connection_lab import Lab, connection_lab
-from tests.hosts.lab_names import LabZone
+from tests.hosts.lab_names import LabZone, write_files
 from tests.unit.certificate_making import CA, Made, make
 
 ISPDB = "autoconfig.thunderbird.net"
@@ -187,14 +184,8 @@ def serve_web(host: SandboxHost) -> None:
             f"root /srv/web/{number};\n{moved}{site.more} }}"
         )
     files["etc/nginx/conf.d/lab.conf"] = "server_names_hash_bucket_size 128;\n" + "\n".join(blocks)
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(text.encode()), 0o644
-            tar.addfile(member, io.BytesIO(text.encode()))
-    packed = base64.b64encode(archive.getvalue()).decode()
-    succeed(host, f"echo {packed} | base64 -d | tar xz -C / && nginx -t 2>&1 && systemctl restart nginx")
+    write_files(host, files)
+    succeed(host, "nginx -t 2>&1 && systemctl restart nginx")
 
 
 @pytest.fixture(scope="module")
