@@ -42,18 +42,32 @@ for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do : >"/var/vmail/alice/new/$
 head -c 2000000 /dev/zero >>/var/vmail/alice/cur/1 2>/dev/null || true
 mount -t tmpfs -o ro old /srv/vmail
 
-# --- Updates: a security archive with newer packages, lists that are old, and nothing that installs them.
-archive=/srv/archive/dists/handmade-security/main/binary-amd64
-mkdir -p "$archive"
-for package in postfix base-files; do
-  printf 'Package: %s\nVersion: 999\nArchitecture: amd64\nMaintainer: x <x@handmade.test>\nFilename: %s.deb\nSize: 1\nSHA256: %064d\nDescription: x\n\n' "$package" "$package" 0
-done >"$archive/Packages"
-{
-  printf 'Origin: Debian\nLabel: Debian-Security\nSuite: stable-security\nCodename: handmade-security\nArchitectures: amd64\nComponents: main\nSHA256:\n'
-  printf ' %s %s main/binary-amd64/Packages\n' "$(sha256sum "$archive/Packages" | cut -d ' ' -f 1)" "$(stat -c %s "$archive/Packages")"
-} >/srv/archive/dists/handmade-security/Release
+# --- Updates: a security archive with newer packages, another from elsewhere, lists that are old, and nothing
+# that installs them; a release of long ago, and an update that waits for a reboot.
+archive() { # NAME LABEL SUITE PACKAGES...
+  name=$1 label=$2 suite=$3 folder=/srv/archive/dists/$1
+  shift 3
+  mkdir -p "$folder/main/binary-amd64"
+  for package; do
+    printf 'Package: %s\nVersion: 999\nArchitecture: amd64\nMaintainer: x <x@handmade.test>\nFilename: %s.deb\nSize: 1\nSHA256: %064d\nDescription: x\n\n' "$package" "$package" 0
+  done >"$folder/main/binary-amd64/Packages"
+  {
+    printf 'Origin: Debian\nLabel: %s\nSuite: %s\nCodename: %s\nArchitectures: amd64\nComponents: main\nSHA256:\n' "$label" "$suite" "$name"
+    printf ' %s %s main/binary-amd64/Packages\n' "$(sha256sum "$folder/main/binary-amd64/Packages" | cut -d ' ' -f 1)" \
+      "$(stat -c %s "$folder/main/binary-amd64/Packages")"
+  } >"$folder/Release"
+  echo "deb [trusted=yes] file:/srv/archive $name main" >>/etc/apt/sources.list.d/handmade.list
+}
+archive handmade-security Debian-Security stable-security postfix base-files
+archive handmade-elsewhere Elsewhere elsewhere sed
 cp /etc/apt/sources.list /root/sources.list
-echo 'deb [trusted=yes] file:/srv/archive handmade-security main' >/etc/apt/sources.list.d/handmade.list
+rm /etc/os-release
+sed 's/^VERSION_ID=.*/VERSION_ID="10"/; s/^PRETTY_NAME=.*/PRETTY_NAME="Debian GNU\/Linux 10 (buster)"/' /usr/lib/os-release >/etc/os-release
+touch /run/reboot-required
+# A container has the clock of the machine beneath. What a machine says on which nothing keeps the time:
+printf '#!/bin/sh\necho none\nexit 1\n' >/usr/local/sbin/systemd-detect-virt
+printf '#!/bin/sh\necho NTP=no\necho NTPSynchronized=no\n' >/usr/local/sbin/timedatectl
+chmod +x /usr/local/sbin/systemd-detect-virt /usr/local/sbin/timedatectl
 apt-get update -q -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/handmade.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
 touch -d '-10 days' /var/lib/apt/lists/partial
 mkdir -p /root/postfix-handmade/DEBIAN

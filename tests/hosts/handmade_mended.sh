@@ -10,6 +10,8 @@ chmod 730 /var/spool/postfix/maildrop
 systemctl restart postfix dovecot
 umount /var/vmail /srv/vmail
 rm /etc/apt/apt.conf.d/99handmade /etc/apt/sources.list.d/handmade.list
+rm /etc/os-release /run/reboot-required /usr/local/sbin/systemd-detect-virt /usr/local/sbin/timedatectl
+ln -s ../usr/lib/os-release /etc/os-release
 touch /var/lib/apt/lists/partial
 dpkg -P postfix-handmade
 systemctl stop handmade-smtpd handmade-panel

@@ -47,11 +47,12 @@ FAULTS = {
     "files.mail": "fail", "files.queue": "fail",
     "updates.lists": "fail", "updates.mail-software": "fail", "updates.security": "fail",
     "updates.orphans": "fail", "updates.automatic": "fail", "updates.restarted": "fail",
+    "updates.release": "fail", "updates.other": "warn", "updates.rebooted": "warn",
     "sockets.internal": "fail", "sockets.expected": "warn", "sockets.promised": "fail",
     "firewall.ipv6": "fail", "firewall.boot": "warn", "firewall.outgoing-mail": "fail",
     "ssh.root-password": "fail", "ssh.passwords": "warn", "ssh.empty-passwords": "fail",
     "bans.running": "fail", "bans.jails-see": "fail",
-    "clock.right": "fail",
+    "clock.right": "fail", "clock.kept": "fail",
     "disk.space": "fail", "disk.queue-accepts": "fail", "disk.inodes": "fail", "disk.writable": "fail",
     "queue.size": "warn", "queue.moving": "fail", "queue.old": "warn", "queue.held": "warn",
     "queue.backscatter": "fail", "queue.one-sender": "fail",
@@ -65,13 +66,6 @@ BARE = {
     "firewall.input": "warn", "updates.security-archive": "fail", "bans.mail-jails": "fail",
     "bans.guessing": "warn", "logs.kept": "warn",
 }  # fmt: skip
-ELSEWHERE = {
-    "updates.release": "no image of an old release is kept",
-    "updates.other": "an archive of point releases",
-    "updates.rebooted": "a container has no kernel of its own",
-    "clock.kept": "a container has no clock of its own",
-}
-"""Checks whose fault a container can't have; tests/unit has them."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +157,14 @@ def test_what_protects_no_more_is_missed(server: Read, identity: str) -> None:
 @pytest.mark.parametrize("identity", [*FAULTS, *BARE])
 def test_what_was_mended_passes(server: Read, identity: str) -> None:
     found = server.mended[identity]
+    if identity == "updates.other":  # Debian itself may have a point release since the lists were fetched.
+        assert "now 999" not in "\n".join(found.evidence)
+        return
     assert found.outcome in (Outcome.PASS, Outcome.SKIPPED), shown(found)
 
 
 def test_every_check_is_in_one_of_the_lists(server: Read) -> None:
-    assert {*FAULTS, *BARE, *ELSEWHERE} == set(server.faults)
+    assert {*FAULTS, *BARE} == set(server.faults)
 
 
 def test_evidence_names_what_to_mend_and_no_secret(server: Read) -> None:
@@ -176,8 +173,11 @@ def test_evidence_names_what_to_mend_and_no_secret(server: Read) -> None:
     assert "/etc/postfix/sasl_passwd" in evidence["files.passwords"]
     assert "redis-server" in evidence["sockets.internal"]
     assert "mended in 999" in evidence["updates.mail-software"]
+    assert evidence["updates.other"].startswith("sed ") and "now 999" in evidence["updates.other"]
     assert "203.0.113.66: 120 failures for 12 accounts, then in as user7" in evidence["logs.guessed"]
     assert "500 receivers" in evidence["logs.sending"]
+    assert evidence["updates.rebooted"].endswith("/run/reboot-required")
+    assert "buster-security at" in "\n".join(server.bare["updates.security-archive"].evidence)
     assert server.faults["disk.queue-accepts"].weight is Severity.CRITICAL
     assert "open-sesame" not in str(server)
     assert "PRIVATE KEY" not in str(server)
