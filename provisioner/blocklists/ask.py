@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from provisioner.blocklists.keys import variable
-from provisioner.blocklists.reading import query_name, read, self_test_fault
+from provisioner.blocklists.reading import query_name, read, self_test_fault, zone_fault
 from provisioner.blocklists.result import Answer, Asks, BlockList, Target, Verdict
 from provisioner.blocklists.targets import found_target
 from provisioner.dns.resolver import Reply, Resolver
@@ -146,18 +146,24 @@ def _faults(lists: Sequence[BlockList], keys: Mapping[str, str], resolver: Resol
     """Why each list can't be asked or believed, and why not on IPv6; `""` where it can."""
     zones = [_zone(found, keys) for found in lists]
     tests = [
-        (query_name(subject, zone), "A")
-        for found, zone in zip(lists, zones, strict=True)
-        for subject in (found.test_listed, found.test_not_listed, found.test_listed_ipv6)
-        if zone and subject
+        test for found, zone in zip(lists, zones, strict=True) if zone for test in _life_signs(found, zone)
     ]
     asked = dict(zip(tests, resolver.ask_all(tests, AT_ONCE), strict=True))
     return [_fault(found, zone, asked) for found, zone in zip(lists, zones, strict=True)]
 
 
+def _life_signs(found: BlockList, zone: str) -> list[tuple[str, str]]:
+    """What is asked to see whether a list is alive: its test entries, else the head of its zone."""
+    entries = (found.test_listed, found.test_not_listed, found.test_listed_ipv6)
+    return [(query_name(entry, zone), "A") for entry in entries if entry] or [(zone, "SOA")]
+
+
 def _fault(found: BlockList, zone: str, asked: Mapping[tuple[str, str], Reply]) -> tuple[str, str]:
     if not zone:
         return f"takes a key, and there is none ({variable(found.key)})", ""
+
+    if (zone, "SOA") in asked:
+        return zone_fault(asked[zone, "SOA"]), ""
 
     def fault(entry: str, expected: Verdict) -> str:
         return self_test_fault(found, entry, asked[query_name(entry, zone), "A"], expected) if entry else ""

@@ -68,6 +68,17 @@ def self_test_fault(found: BlockList, entry: str, reply: Reply, expected: Verdic
     return ""
 
 
+def zone_fault(reply: Reply) -> str:
+    """Why a list without test entries can't be believed, by the SOA of its zone; `""` where it is there.
+
+    A resolver that knows nothing of the list would otherwise make it say of everybody that it has them not.
+    A zone of rbldnsd may have no SOA; its name is there all the same.
+    """
+    if reply.status is Status.NXDOMAIN:
+        return "has no zone in DNS: it has ended, or the resolver does not reach it"
+    return "" if reply.status in (Status.FOUND, Status.NODATA) else _silence(reply)
+
+
 def _silence(reply: Reply) -> str:
     words = {
         Status.TIMEOUT: "did not answer in time",

@@ -50,7 +50,7 @@ def test_a_listing_is_shown_with_its_meaning_and_the_way_off_and_ends_with_3(
     assert run(["blocklist", "example.org"]) == 3
 
     said = capsys.readouterr().out
-    assert "example.org   ✗ listed on 1 of 5 lists" in said
+    assert "example.org   ✗ listed on 1 of 4 lists" in said
     assert "with  192.0.2.25 (mx1.example.org), 2001:db8::25 (mx1.example.org)" in said
     assert "✗ listed   Spamhaus ZEN   192.0.2.25" in said
     assert "127.0.0.4     XBL: an infected machine" in said

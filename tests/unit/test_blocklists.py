@@ -422,3 +422,30 @@ def test_a_whole_run_asks_each_list_three_questions_at_most_for_one_clean_addres
     assert {one.verdict for one in target.answers if one.list.zone} == {Verdict.NOT_LISTED}
     assert target.known and not target.listed
     assert len(resolver.questions) <= 3 * len(known_lists())
+
+
+@pytest.mark.parametrize(
+    ("soa", "words"),
+    [
+        (Status.NXDOMAIN, "has no zone in DNS"),
+        (Status.TIMEOUT, "did not answer in time"),
+        (Status.REFUSED, "refused to answer"),
+    ],
+)
+def test_a_list_without_test_entries_counts_only_where_its_zone_is_there(soa: Status, words: str) -> None:
+    """A resolver that knows nothing of the list says of every address that it is not on it."""
+    (dronebl,) = chosen(["dronebl"])
+    assert not dronebl.test_listed
+
+    (answer,) = check([ADDRESS], [], [dronebl], {}, Zone({f"{dronebl.zone} SOA": soa}))
+
+    assert answer.verdict is Verdict.UNKNOWN
+    assert words in answer.detail
+
+
+def test_a_list_without_test_entries_whose_zone_is_there_is_believed() -> None:
+    (dronebl,) = chosen(["dronebl"])
+
+    for soa in (["ns.x.test. root.x.test. 1 2 3 4 5"], Status.NODATA):
+        (answer,) = check([ADDRESS], [], [dronebl], {}, Zone({f"{dronebl.zone} SOA": soa}))
+        assert answer.verdict is Verdict.NOT_LISTED
