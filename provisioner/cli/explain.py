@@ -71,6 +71,7 @@ def explain_command(
 
 
 def _input(text: str) -> bytes:
+    import errno
     import sys
 
     from provisioner.explain.read import LONGEST
@@ -86,7 +87,11 @@ def _input(text: str) -> bytes:
         if len(text) < 1000 and "\n" not in text and path.is_file():
             with path.open("rb") as file:
                 return file.read(LONGEST)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return text.encode()  # Lines of logs are longer than any file's name.
+        raise InputError(f"{text[:200]} can't be read: {error}") from None
+    except ValueError as error:
         raise InputError(f"{text[:200]} can't be read: {error}") from None
     if "/" in text and " " not in text:
         raise InputError(f"there is no file {text[:200]}")

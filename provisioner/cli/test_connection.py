@@ -38,7 +38,10 @@ def test_connection_command(
         typer.Option("--encryption", help="When TLS begins; by default what is usual at the port."),
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="LOGIN", help="Log in as this.", show_default=False)
+        str | None,
+        typer.Option(
+            "--user", metavar="LOGIN", help="Log in as this; mostly the whole address.", show_default=False
+        ),
     ] = None,
     password_file: Annotated[
         Path | None,
@@ -61,7 +64,10 @@ def test_connection_command(
         ),
     ] = None,
     mechanism: Annotated[
-        str, typer.Option("--mechanism", metavar="NAME", help="Log in by this mechanism, such as PLAIN.")
+        str,
+        typer.Option(
+            "--mechanism", metavar="NAME", help="Log in by this mechanism, such as PLAIN or XOAUTH2."
+        ),
     ] = "",
     mail_from: Annotated[
         str | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -53,6 +54,7 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,255}")
 _P, _E = Protocol, Encryption
 PORTS = {
     25: (_P.SMTP, _E.STARTTLS),
@@ -141,10 +143,10 @@ def _plain(host: str, text: str) -> str:
         except UnicodeError:
             name = ""
     if not name or any(character in name for character in " /@\\") or not name.isprintable():
+        finds = f"provision settings {text if _ADDRESS.fullmatch(text) else 'ADDRESS'} finds the servers"
         raise InputError(
             f"{text[:100]!r} is not HOST[:PORT]",
-            hint="Such as smtp.example.org:587, mx1.example.org, [2001:db8::1]:993; "
-            "provision settings finds the servers of an address.",
+            hint=f"Such as smtp.example.org:587, mx1.example.org, [2001:db8::1]:993; {finds} of a mail address.",
         )
     return name
 

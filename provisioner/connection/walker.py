@@ -89,7 +89,10 @@ class Walker:
     def meaning(self, said: str, stage: str) -> Kind:
         """What a server's refusal means."""
         values = {"host": self.server_name, "port": str(self.target.port), "user": self.wish.user}
-        return explain_reply(said, stage=stage, **values).kind
+        found = explain_reply(said, stage=stage, **values).kind
+        if found.id == "accepted":  # A 2xx where another was due.
+            return self.kind("server-fault", detail=said)
+        return found
 
     # --- the conversation -----------------------------------------------------------------
 

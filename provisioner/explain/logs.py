@@ -8,13 +8,14 @@ from functools import cache
 from importlib.resources import files
 
 from provisioner.explain.kinds import kind as kind_of
-from provisioner.explain.replies import explain_reply
+from provisioner.explain.replies import explain_reply, stage_of
 from provisioner.explain.result import LogLine
 
-_DATE = r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*)"
+_DATE = r"(?:@[0-9a-f]{24}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*)"
 _HEAD = re.compile(rf"^(?:<\d+>)?{_DATE} (?:(?P<host>[A-Za-z0-9_.-]+) )?(?=\S)")
 _PROGRAM = re.compile(
-    r"^(?P<name>postfix[\w/-]*|dovecot(?:: [\w-]+)?|exim4?|rspamd|opendkim|opensmtpd|smtpd)\b"
+    r"^(?P<name>postfix[\w/-]*|dovecot(?:: [\w-]+)?|exim4?|rspamd|opendkim|opensmtpd|smtpd|sendmail|sm-mta|"
+    r"qmail)\b"
 )
 
 
@@ -67,7 +68,10 @@ def read(line: str) -> LogLine | None:
             continue
         found = match.groupdict()
         if found.get("reply") and rule.kind != "accepted":
-            reply = explain_reply(found["reply"], stage="recipient")
+            said = found["reply"]
+            if rule.by == "qmail":  # It writes spaces and line breaks so (qmail-send.c).
+                said = said.replace("_", " ").replace("/", " ")
+            reply = explain_reply(said, stage=stage_of(said) or "recipient")
             return LogLine(line.strip(), name, reply.kind, reply)
         detail = found.get("why") or found.get("action") or ""
         return LogLine(line.strip(), name, kind_of(rule.kind, detail=detail[:200]))

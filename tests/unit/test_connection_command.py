@@ -61,6 +61,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         ([*SERVER, "--resolver", "dns.example.test"], "not an address"),
         (["test-connection", "imap.example.test:993", "--to", "bob@example.test"], "speaks IMAP"),
         (["test-connection", "https://mail.example.test"], "is a URL"),
+        (["test-connection", "al@example.test"], "provision settings al@example.test finds the servers"),
         (["test-connection", "mail.example.test:99999"], "is not a port"),
         (["test-connection", "mail.example.test:1"], "says nothing about what is spoken"),
         (["settings"], "no address was given"),
@@ -90,6 +91,14 @@ def test_a_mistake_is_a_document_for_a_program(capsys: pytest.CaptureFixture[str
     assert run([*SERVER, "--send", "--json"]) == 2
 
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "input"
+
+
+def test_words_longer_than_a_file_s_name_can_be_are_words(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "Nov 26 08:00:00 mx1 postfix/smtp[812]: 4B1C2D: to=<carol@elsewhere.test>, relay=none, dsn=4.4.1, "
+    line += f"status=deferred (connect to mx.{'x' * 60}.test[192.0.2.9]:25: Connection timed out) {'x' * 200}"
+
+    assert run(["explain", line]) == 0
+    assert "could not reach the next one" in capsys.readouterr().out
 
 
 # --- what a person reads ----------------------------------------------------------------------

@@ -232,3 +232,9 @@ def test_the_way_that_was_wished_for_is_taken() -> None:
     (step,) = refused([], TOKEN, mechanism="XOAUTH2", offers="OAUTHBEARER").steps
 
     assert step.detail == "XOAUTH2 is not among OAUTHBEARER"
+
+
+def test_an_answer_that_would_be_a_success_elsewhere_is_no_success_of_the_login() -> None:
+    (step,) = refused(["221 2.0.0 Bye"], TOKEN).steps
+
+    assert step.kind is not None and step.kind.id == "server-fault"

@@ -140,6 +140,36 @@ REPLIES = [
 ]
 LINES = [
     (
+        "qmail",
+        "qmail: 1764144000.123456 delivery 7: failure: 192.0.2.9_does_not_like_recipient./"
+        "Remote_host_said:_550_5.1.1_Recipient_address_rejected:_User_unknown/",
+        "recipient-unknown",
+    ),
+    (
+        "qmail by multilog",
+        "@400000006926c0d50b8c4d2c delivery 8: deferral: "
+        "Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._(#4.4.1)/",
+        "no-answer-from-next",
+    ),
+    (
+        "qmail",
+        "qmail: 1764144000.123456 delivery 9: failure: 192.0.2.9_failed_after_I_sent_the_message./"
+        "Remote_host_said:_554_turned_away/",
+        "policy",
+    ),
+    (
+        "Sendmail",
+        "sm-mta[812]: 4AQ80VsJ028505: to=<carol@elsewhere.test>, relay=mx.elsewhere.test., "
+        "dsn=4.0.0, stat=Deferred: Name server: mx.elsewhere.test.: host name lookup failure",
+        "name-server-failed",
+    ),
+    (
+        "OpenSMTPD",
+        "smtpd[812]: 3a4b5c6d7e8f9a0b mta delivery evpid=1 from=<a@example.org> to=<b@nowhere.test> "
+        'rcpt=<-> source="-" relay="-" delay=4d result="PermFail" stat="No MX found for domain"',
+        "recipient-domain-unknown",
+    ),
+    (
         "Postfix",
         "postfix/smtpd[901]: warning: SASL: Connect to Dovecot auth socket 'private/auth' "
         "failed: No such file or directory",
