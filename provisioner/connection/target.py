@@ -146,7 +146,7 @@ def _plain(host: str, text: str) -> str:
         finds = f"provision settings {text if _ADDRESS.fullmatch(text) else 'ADDRESS'} finds the servers"
         raise InputError(
             f"{text[:100]!r} is not HOST[:PORT]",
-            hint=f"Such as smtp.example.org:587, mx1.example.org, [2001:db8::1]:993; {finds} of a mail address.",
+            hint=f"Such as smtp.example.org:587, mx1.example.org, [2001:db8::1]:993; {finds} of an address.",
         )
     return name
 
