@@ -16,6 +16,12 @@ _PROSE = (
     re.compile(rf'^[<"](?P<to>{_ADDRESS})[>"]:(?P<why>.*(?:\n[ \t]*\S.*)*)', re.MULTILINE),
     # OpenSMTPD's bounce.c: a line for each recipient.
     re.compile(rf"^(?P<to>{_ADDRESS}): (?P<why>.+)$", re.MULTILINE),
+    # dma, the DragonFly Mail Agent.
+    re.compile(
+        rf"^There was an error delivering your mail to <(?P<to>{_ADDRESS})>\.\n"
+        r"(?P<why>(?:\n(?!Message headers follow|Original message follows).*)+)",
+        re.MULTILINE,
+    ),
     # Exim's warning of a delay.
     re.compile(rf"^  (?P<to>{_ADDRESS})(?P<why>(?:\n {{4}}.+)+)", re.MULTILINE),
 )

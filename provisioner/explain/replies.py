@@ -23,11 +23,19 @@ _CODE = re.compile(r"(?:^|[\s:(])([245])([0-9]{2})(?=[\s\-:#]|$)")
 _STAGE = (
     ("greeting", re.compile(r"initial (server )?(greeting|connection)|refused to talk to me", re.IGNORECASE)),
     ("hello", re.compile(r"in reply to (EHLO|HELO|LHLO)\b", re.IGNORECASE)),
-    ("sender", re.compile(r"(in reply to|after) MAIL FROM", re.IGNORECASE)),
-    ("recipient", re.compile(r"(in reply to|after) RCPT|does not like recipient", re.IGNORECASE)),
-    ("message", re.compile(r"end of DATA|(in reply to|after) DATA|after I sent the message", re.IGNORECASE)),
+    ("sender", re.compile(r"(in reply to|after|not like our) MAIL FROM", re.IGNORECASE)),
+    (
+        "recipient",
+        re.compile(r"(in reply to|after|not like our) RCPT|does not like recipient", re.IGNORECASE),
+    ),
+    (
+        "message",
+        re.compile(
+            r"(end of|in reply to|after|not like our|final) DATA|after I sent the message", re.IGNORECASE
+        ),
+    ),
 )
-"""What servers add to another's reply (Postfix, Exim, qmail): where in the conversation it came."""
+"""What servers add to another's reply (Postfix, Exim, qmail, dma): where in the conversation it came."""
 _ENHANCED = re.compile(r"(?<![0-9.])([245])\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9]*\.[0-9])")
 
 

@@ -232,6 +232,28 @@ Subject: Hello
     assert of(message) == [("carol@elsewhere.test", kind)]
 
 
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("RCPT TO", "recipient-unknown"), ("final DATA", "policy"), ("MAIL FROM", "unknown-refusal")],
+)
+def test_a_bounce_of_dma_is_explained_by_the_command_that_was_refused(command: str, kind: str) -> None:
+    message = f"""{HEAD}Subject: Mail delivery failed
+
+This is the DragonFly Mail Agent v0.13 at mx1.example.org.
+
+There was an error delivering your mail to <carol@elsewhere.test>.
+
+mx.elsewhere.test [192.0.2.9] did not like our {command}:
+550 turned away
+
+Message headers follow.
+
+Subject: Hello
+"""
+
+    assert of(message) == [("carol@elsewhere.test", kind)]
+
+
 def test_google_s_words_about_a_group_are_taken_where_no_reason_stands_beside_the_address() -> None:
     message = f"""{HEAD}X-Failed-Recipients: friends@groups.test
 
