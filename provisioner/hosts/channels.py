@@ -96,7 +96,7 @@ class Exchange:
         try:
             self._open_channel().sendall(data)
         except (OSError, EOFError) as problem:
-            raise self._lost(problem) from None
+            raise self._not_taken(problem) from None
 
     def write_behind(self, data: bytes, *, close: bool) -> None:
         """Send a large input while the answer is being read; the host may stop reading it at any time."""
@@ -118,7 +118,7 @@ class Exchange:
         try:
             self._open_channel().shutdown_write()
         except (OSError, EOFError) as problem:
-            raise self._lost(problem) from None
+            raise self._not_taken(problem) from None
 
     # --- what comes in -------------------------------------------------------------------
 
@@ -261,6 +261,15 @@ class Exchange:
 
     def _evidence(self) -> tuple[str, ...]:
         return tuple(bytes(self._stderr[-4000:]).decode("utf-8", "replace").splitlines()[-10:])
+
+    def _not_taken(self, problem: BaseException) -> ConnectionLost:
+        """What was sent is not read any more: lost, unless the command ended before the script began.
+
+        Raises `AuthenticationError` or `NotTouched` in that case: the host has said why.
+        """
+        if not self.began and self._open_channel().closed:
+            self.await_begin()
+        return self._lost(problem)
 
     def _lost(self, problem: BaseException) -> ConnectionLost:
         if isinstance(problem, TimeoutError):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.errors import AuthenticationError, HostKeyError, NotTouched
+from provisioner.hosts.channels import Exchange
 from provisioner.hosts.connection import (
     Become,
     Connection,
@@ -214,6 +215,26 @@ def test_an_account_without_a_shell_says_so(settings: Settings) -> None:
         connection.run("echo never")
 
     assert any("not available" in line for line in caught.value.evidence)
+
+
+def test_an_account_that_is_closed_before_it_is_written_to_says_so_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = user(settings, "closed")
+    as_root(settings, "usermod -s /usr/sbin/nologin closed")
+
+    def late(exchange: Exchange, data: bytes) -> None:
+        while not exchange.ended:
+            time.sleep(0.01)
+        write(exchange, data)
+
+    write = Exchange.write
+    monkeypatch.setattr(Exchange, "write", late)
+    with connect(closed) as connection:
+        with pytest.raises(NotTouched, match="cannot run commands"):
+            connection.run("echo never")
+        with pytest.raises(NotTouched, match="cannot run commands"):
+            connection.start("echo never", b"input")
 
 
 def test_a_port_of_the_host_s_own_is_reached_through_it(settings: Settings, debian_host: SandboxHost) -> None:
