@@ -84,6 +84,8 @@ def _input(text: str) -> bytes:
         return sys.stdin.buffer.read(LONGEST)
     path = Path(text)
     try:
+        if len(text) < 1000 and "\n" not in text and path.is_dir():
+            raise InputError(f"{text[:200]} is a folder", hint="Name one file in it, a message or a log.")
         if len(text) < 1000 and "\n" not in text and path.is_file():
             with path.open("rb") as file:
                 return file.read(LONGEST)

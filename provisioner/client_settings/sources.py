@@ -130,7 +130,9 @@ def _guess(domain: str, address: str, resolver: Resolver) -> Source:
         if host is not None:
             servers.append(Server(protocol, host, port, encryption, address, "account"))
     if not servers:
-        return Source(Kind.GUESS, "usual names", problem=f"no mail., imap. or smtp.{domain}, and no MX")
+        fault = resolver.ask(domain, "MX").detail  # Where nobody could be asked, nothing is known of names.
+        problem = fault or f"no mail., imap. or smtp.{domain}, and no MX"
+        return Source(Kind.GUESS, "usual names", problem=problem)
     only_mx = all(server.host in exchangers for server in servers)
     kind = Kind.MX if only_mx else Kind.GUESS
     warning = "guessed from names that exist; nothing says that mail programs are served there"

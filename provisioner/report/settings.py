@@ -71,7 +71,10 @@ def _minded(text: str, width: int) -> list[Text]:
 
 
 def _table(servers: Sequence[Server], width: int) -> list[list[Text]]:
-    """The lines of each server: one, or a second for the login where they don't fit."""
+    """The lines of each server: one, or a second for the login where they don't fit.
+
+    A login that is the same for all and does not fit stands once, behind the last.
+    """
     rows = [
         (
             _VERBS[server.protocol.value],
@@ -84,6 +87,8 @@ def _table(servers: Sequence[Server], width: int) -> list[list[Text]]:
         for server in servers
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    fits = all(_AT + sum(widths) + 10 + len(row[5]) <= width for row in rows)
+    once = not fits and len(rows) > 1 and len({row[5] for row in rows}) == 1
     told: list[list[Text]] = []
     before = ""
     for row in rows:
@@ -93,8 +98,11 @@ def _table(servers: Sequence[Server], width: int) -> list[list[Text]]:
         style = "red" if row[4] == "no encryption" else ""
         line = (" " * _AT + "  ".join(cells)).rstrip()
         whole = f"{' ' * _AT}{'  '.join([*cells, row[5]])}".rstrip()
-        lines = [whole] if len(whole) <= width else [line, " " * 10 + row[5]]
+        below = [] if once else [" " * 10 + row[5]]
+        lines = [whole] if len(whole) <= width and not once else [line, *below]
         told.append([Text(text, style=style) for text in lines])
+    if once and rows[0][5]:
+        told[-1].append(Text(f"{' ' * _AT}all   {rows[0][5]}"))
     return told
 
 

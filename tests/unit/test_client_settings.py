@@ -291,6 +291,17 @@ def test_a_provider_s_name_inside_another_name_is_not_that_provider() -> None:
     assert presets.by_mx(["notgoogle.com", "google.com.example.test"]) is None
 
 
+def test_where_the_resolver_gives_no_answer_no_name_is_called_missing() -> None:
+    class Silent(Zone):
+        def ask(self, name: str, rdtype: str) -> Reply:
+            return Reply(name, rdtype, Status.TIMEOUT, detail="the resolver has answered nothing")
+
+    settings = find(ALICE, Pages(Silent()))  # type: ignore[arg-type]
+
+    guess = next(source for source in settings.tried if source.kind is Kind.GUESS)
+    assert guess.problem == "the resolver has answered nothing"
+
+
 def test_as_a_last_resort_names_that_exist_are_offered_as_guesses() -> None:
     zone = Zone({"mail.example.test A": ["192.0.2.1"], "example.test MX": ["5 mx.example.test."]})
 

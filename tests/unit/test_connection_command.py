@@ -70,6 +70,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         (["settings", "alice@straße.test"], "in more than one way in DNS"),
         (["settings", "alice@example.test", "--authorities", "FILE"], "no certificates in PEM form"),
         (["explain", "folder/no-such-file"], "there is no file"),
+        (["explain", "/"], "is a folder"),
         (["explain", "550 x", "--ip", "nowhere"], "is not an address"),
     ],
 )  # fmt: skip
@@ -166,6 +167,16 @@ def test_a_login_that_does_not_fit_has_a_line_of_its_own() -> None:
     assert shown(Settings("alice@example.test", place, (place,)))[-2:] == [
         "    send  SMTP  smtp.example.test  587  STARTTLS",
         "          login alice@example.test, app password",
+    ]
+
+
+def test_a_login_that_is_the_same_for_all_and_does_not_fit_stands_once() -> None:
+    place = replace(PLACE, servers=(replace(IMAP, password="app"), replace(SMTP, password="app")))
+
+    assert shown(Settings("alice@example.test", place, (place,)))[-3:] == [
+        "    read  IMAP  imap.example.test  993  TLS",
+        "    send  SMTP  smtp.example.test  587  STARTTLS",
+        "    all   login alice@example.test, app password",
     ]
 
 
