@@ -1,10 +1,8 @@
 # The same server with what protects it taken away.
 set -eu
 nft flush ruleset
-# The security archive of a release that was left behind: its lists stay, and say nothing any more.
-release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-sed -i "s/$release-security/buster-security/" /etc/apt/sources.list
-for list in /var/lib/apt/lists/*_"$release-security"_*; do mv "$list" "$(echo "$list" | sed "s/$release-security/buster-security/")"; done
+# Of the security archive, that of a release which was left behind.
+sed -i "s/$(. /etc/os-release && echo "$VERSION_CODENAME")-security/buster-security/" /etc/apt/sources.list
 printf '[sshd]\nbackend = systemd\n' >/etc/fail2ban/jail.local
 systemctl restart fail2ban
 postconf -e smtpd_client_auth_rate_limit=0

@@ -87,6 +87,17 @@ def test_the_security_archive_of_another_release_mends_nothing_here(release: str
     assert outcome is Outcome.PASS or found.evidence == (f"{release} at {site}",)
 
 
+@pytest.mark.parametrize(
+    ("suite", "outcome"),
+    [("bookworm-security", Outcome.PASS), ("buster/updates", Outcome.FAIL), ("bookworm", Outcome.FAIL)],
+)
+def test_an_archive_is_known_before_its_lists_are_fetched(suite: str, outcome: Outcome) -> None:
+    host_name = "security" if suite != "bookworm" else "deb"
+    uri = f"http://{host_name}.debian.org/debian/dists/{suite}"
+    sources = f"'{uri}/InRelease' x_InRelease 0 \n'{uri}/main/binary-amd64/Packages.xz' x_Packages 0 \n"
+    assert judged("security-archive", archives="", apt_sources=sources).outcome is outcome
+
+
 @pytest.mark.parametrize(("days", "outcome"), [(1, Outcome.PASS), (5, Outcome.WARN), (30, Outcome.FAIL)])
 def test_lists_grow_old(days: int, outcome: Outcome) -> None:
     assert judged("lists", apt_times=f"{NOW - days * DAY} /var/lib/apt/lists/partial\n").outcome is outcome

@@ -97,6 +97,7 @@ set --
 output upgrades apt -o Debug::NoLocking=1 "$@" list '?or(?upgradable,?obsolete)'
 # shellcheck disable=SC2016 # apt's variables
 output archives apt-get indextargets --format '$(RELEASE)|$(LABEL)|$(SITE)' 'Created-By: Packages'
+output apt-sources apt-get --print-uris update
 output apt-settings apt-config dump
 stat -c '%Y %n' /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp /var/lib/apt/periodic/update-stamp /var/lib/apt/periodic/unattended-upgrades-stamp 2>/dev/null | told apt-times
 { [ -e /run/reboot-required ] && echo required; echo "running $(uname -r)"; find /boot -maxdepth 1 -name 'vmlinuz-*' -printf 'installed %f\n' 2>/dev/null; } | told kernel

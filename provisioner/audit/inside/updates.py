@@ -169,6 +169,9 @@ def _release(inside: Inside) -> Verdict:
 
 def _security_archive(inside: Inside) -> Verdict:
     archives = [line.split("|") for line in inside.output("archives").splitlines() if line.count("|") == 2]
+    # Of archives whose lists were never fetched, apt knows the address only.
+    named = re.findall(r"^'(\S+)/dists/(\S+)/InRelease'", inside.output("apt-sources"), re.M)
+    archives += [[suite, "", site] for site, suite in named if suite not in [one[0] for one in archives]]
     if not inside.ran("archives"):
         return untested("apt could not read its sources", inside.output("archives").strip()[:300])
     if _system(inside).get("ID") == "debian" and not _system(inside).get("VERSION_ID", "").isdecimal():
