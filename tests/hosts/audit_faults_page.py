@@ -14,33 +14,15 @@ from tests.hosts import audit_fault_message as letter
 from tests.hosts import audit_fault_web as web
 from tests.hosts import audit_fault_zones as zones
 from tests.hosts import audit_faulty_servers as servers
+from tests.hosts import audit_flawed_servers as flawed
 from tests.hosts.audit_seeds import DKIM_NAMED, RECORDS, Fault, Seed
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit-faults.md"
 SEEDS: tuple[Seed, ...] = (
     *RECORDS, *DKIM_NAMED, *letter.SEEDS, *web.STS, web.LATE, zones.UNPROVEN, *servers.MAIL, *servers.PORTS,
-    *inventory.SEEDS,
+    flawed.EXPN, *inventory.SEEDS,
 )  # fmt: skip
 RESOLVER = Fault("unbound without its validator", "warn")
-
-ELSEWHERE = {
-    "smtp.starttls-again": "test_audit_smtp.py",
-    "smtp.expn": "test_audit_logins.py",
-    "smtp.starttls-state": "test_audit_injection.py",
-    "tls.compression": "test_audit_tls.py",
-    "tls.fallback-scsv": "test_audit_tls.py",
-    **{f"{area}.starttls-injection": "test_audit_injection.py"
-       for area in ("smtp", "submission", "imap", "pop3", "managesieve")},
-    "submission.user-enumeration": "test_audit_logins.py",
-    **{f"{area}.login-offered": "test_audit_mailbox_ports.py" for area in ("imap", "pop3")},
-}  # fmt: skip
-"""Checks whose fault is written down in a unit test only, with its file."""
-
-SHARED = {
-    **{f"{area}.user-enumeration": "submission.user-enumeration" for area in ("imap", "pop3", "managesieve")},
-    "managesieve.login-offered": "imap.login-offered",
-}
-"""Checks that were never tried on a fault of their own, and the check whose judgement they share."""
 
 _HEAD = """# Seeded faults
 
@@ -51,18 +33,12 @@ and `tests/hosts/test_audit_ports.py` assert that servers of ours raise no alarm
 they pass what the last column says. `scripts/audit-faults`
 writes this page; do not edit it.
 
+What no server of Debian does wrong any more is done by two programs of `tests/hosts`, which run on the lab's
+host, listen on the port and speak with TLS: `flawed_server.py` is a mail server with one flaw, and
+`tls_meddler.py` changes one thing in the handshakes of the server behind it.
+
 | check | fault | made with | comes to | passes at |
 | --- | --- | --- | --- | --- |
-"""
-_TAIL = """
-## Made by a script only
-
-No server has these in the lab, since none of Debian's can be made to, or none has been yet: a script or a
-written record has the fault, in a unit test below `tests/unit`. Four share the judgement of another check,
-and were tried on no fault of their own.
-
-| check | tried in |
-| --- | --- |
 """
 
 
@@ -109,9 +85,7 @@ def page() -> str:
         for check in outside()
         for fault, where, _ in _own(seeded.get(check.id, []))
     ]
-    shared = [f"| `{identity}` | as `{other}` |\n" for identity, other in SHARED.items()]
-    rest = [f"| `{check.id}` | {ELSEWHERE[check.id]} |\n" for check in outside() if check.id in ELSEWHERE]
-    return _HEAD + "".join(rows) + _TAIL + "".join([*rest, *shared])
+    return _HEAD + "".join(rows)
 
 
 def _own(found: list[tuple[Fault, str, str]]) -> list[tuple[Fault, str, str]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from provisioner.sandbox import SandboxHost
 from tests.conftest import succeed
 from tests.hosts.audit_fault_zones import write
@@ -55,20 +58,54 @@ MAILBOX = (
         ports={"imap": 14404},
     ),
 )
+TOLD_DOVECOT = {"imap": 14601, "pop3": 14602, "sieve": 14603}
+USER = "alice@servers.test"
+"""Who is told from others."""
+TOLD = PortSeed(
+    "box-told",
+    _mailboxes(user_enumeration="a passdb with `deny = yes`, which tells who is in it"),
+    where=DOVECOT,
+    sound=tuple(
+        f"{area}.{name}" for area in _AREAS.values() for name in ("starttls-injection", "login-offered")
+    ),
+    ports=TOLD_DOVECOT,
+)
 CLEARTEXT = PortSeed(
     "box-clear",
     _mailboxes(cleartext_login="`disable_plaintext_auth = no`"),
     where=DOVECOT,
     ports=OPEN_DOVECOT,
 )
-_DOVECOT = """
-base_dir = /run/dovecot-{name}
+_DISCREET = """login_greeting = ready.
+protocol sieve {
+  managesieve_implementation_string = ready
+}
+"""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A Dovecot with ports and a socket for Postfix of its own."""
+
+    name: str
+    ports: Mapping[str, int]
+    ssl: str = "yes"
+    disable_plaintext_auth: str = "yes"
+    mechanisms: str = "plain login"
+    more: str = _DISCREET
+
+    @property
+    def configuration(self) -> str:
+        """Its dovecot.conf."""
+        return f"""
+base_dir = /run/dovecot-{self.name}
 protocols = imap pop3 sieve
-ssl = {ssl}
+ssl = {self.ssl}
 ssl_cert = </srv/tls/ec.pem
 ssl_key = </srv/tls/ec.key
-disable_plaintext_auth = {strict}
-auth_mechanisms = {mechanisms}
+disable_plaintext_auth = {self.disable_plaintext_auth}
+auth_mechanisms = {self.mechanisms}
+{self.more}
 passdb {{
   driver = static
   args = password={{PLAIN}}not-to-be-guessed-7f3a
@@ -78,13 +115,13 @@ userdb {{
   args = uid=nobody gid=nogroup home=/tmp
 }}
 service auth {{
-  unix_listener /var/spool/postfix/private/{name} {{
+  unix_listener /var/spool/postfix/private/{self.name} {{
     mode = 0666
   }}
 }}
 service imap-login {{
   inet_listener imap {{
-    port = {imap}
+    port = {self.ports["imap"]}
   }}
   inet_listener imaps {{
     port = 0
@@ -92,7 +129,7 @@ service imap-login {{
 }}
 service pop3-login {{
   inet_listener pop3 {{
-    port = {pop3}
+    port = {self.ports["pop3"]}
   }}
   inet_listener pop3s {{
     port = 0
@@ -100,33 +137,46 @@ service pop3-login {{
 }}
 service managesieve-login {{
   inet_listener sieve {{
-    port = {sieve}
+    port = {self.ports["sieve"]}
   }}
 }}
-log_path = /var/log/dovecot-{name}.log
-{more}
+log_path = /var/log/dovecot-{self.name}.log
 """
 
 
-_DISCREET = """login_greeting = ready.
-protocol sieve {
-  managesieve_implementation_string = ready
+_LOCKED = """passdb {
+  driver = passwd-file
+  args = /etc/dovecot-locked
+  deny = yes
+}
+auth_failure_delay = 0
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
 }
 """
+"""The list of locked accounts is asked first. Without its delays the wrong logins of a test take no time."""
+INSTANCES = (
+    Instance("weak", OPEN_DOVECOT, disable_plaintext_auth="no", mechanisms="plain login cram-md5", more=""),
+    Instance("auth", PLAIN_DOVECOT, ssl="no"),
+    Instance("told", TOLD_DOVECOT, more=_DISCREET + _LOCKED),
+)
 
 
 def start(host: SandboxHost) -> None:
     """Start the instances, and an `imap` that takes everybody for logged in."""
-    for name, ssl, strict, mechanisms, ports in (
-        ("weak", "yes", "no", "plain login cram-md5", OPEN_DOVECOT),
-        ("auth", "no", "yes", "plain login", PLAIN_DOVECOT),
-    ):
-        more = "" if strict == "no" else _DISCREET
-        text = _DOVECOT.format(name=name, ssl=ssl, strict=strict, mechanisms=mechanisms, more=more, **ports)
-        write(host, f"/etc/dovecot-{name}.conf", text)
+    for one in INSTANCES:
+        write(host, f"/etc/dovecot-{one.name}.conf", one.configuration)
+    write(
+        host,
+        "/etc/dovecot-locked",
+        f"{USER}:{{PLAIN}}not-to-be-guessed-9c1d::::::reason=locked",
+    )
+    names = " ".join(one.name for one in INSTANCES)
     succeed(
         host,
-        "for n in weak auth; do dovecot -c /etc/dovecot-$n.conf >/dev/null 2>&1 </dev/null; done;"
+        f"for n in {names}; do dovecot -c /etc/dovecot-$n.conf >/dev/null 2>&1 </dev/null; done;"
         " mkdir -p /tmp/preauth; chown nobody /tmp/preauth;"
         " systemd-run -q -p User=nobody -E HOME=/tmp/preauth -E USER=nobody --"
         " systemd-socket-activate --inetd --accept -l 14404 -E HOME -E USER /usr/lib/dovecot/imap"

@@ -235,6 +235,15 @@ SUBMISSION_OPEN = submission(
     *OPEN,
     "mynetworks = 0.0.0.0/0",
 )
+SUBMISSION_TOLD = submission(
+    "told",
+    fails(submission__user_enumeration="a passdb of Dovecot with `deny = yes` and a `reason`"),
+    12007,
+    *SASL,
+    "smtpd_sasl_path = private/told",
+    RESTRICTED,
+    sound=("submission.starttls-injection",),
+)
 MAIN = """
 compatibility_level = 3.6
 myhostname = mx.smtp-sound.test
@@ -279,7 +288,10 @@ def start(host: SandboxHost, at: Mapping[str, str]) -> None:
 
 def _master(at: Mapping[str, str]) -> str:
     lines = [(f"[{at[seed.name]}]:25", (f"myhostname = {seed.host}", *seed.smtpd)) for seed in MAIL]
-    lines += [(str(seed.ports["submission"]), seed.smtpd) for seed in (*SUBMISSION, SUBMISSION_OPEN)]
+    lines += [
+        (str(seed.ports["submission"]), seed.smtpd)
+        for seed in (*SUBMISSION, SUBMISSION_OPEN, SUBMISSION_TOLD)
+    ]
     return "".join(
         f"{place} inet n - n - - smtpd\n" + "".join(f"  -o {{ {parameter} }}\n" for parameter in parameters)
         for place, parameters in lines

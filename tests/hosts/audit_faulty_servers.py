@@ -17,15 +17,19 @@ from tests.conftest import succeed
 from tests.hosts import audit_faulty_dovecot as dovecot
 from tests.hosts import audit_faulty_postfix as postfix
 from tests.hosts import audit_faulty_tls as tls
+from tests.hosts import audit_flawed_servers as flawed
 from tests.hosts.audit_server_seeds import MailSeed, PortSeed
 from tests.unit.certificate_making import CA
 
-MAIL: tuple[MailSeed, ...] = postfix.MAIL
+MAIL: tuple[MailSeed, ...] = (*postfix.MAIL, *flawed.SMTP.values())
 PORTS: tuple[PortSeed, ...] = (
     *postfix.SUBMISSION,
     postfix.SUBMISSION_OPEN,
+    postfix.SUBMISSION_TOLD,
     *dovecot.MAILBOX,
     dovecot.CLEARTEXT,
+    dovecot.TOLD,
+    *flawed.PORTS.values(),
     *tls.TLS,
 )
 
@@ -50,9 +54,16 @@ def start(host: SandboxHost) -> None:
     postfix.start(host, at)
     dovecot.start(host)
     tls.start(host)
+    flawed.start(host, at)
+    numbers = sorted({number for seed in PORTS for number in seed.ports.values()})
+    succeed(
+        host,
+        f"for n in {' '.join(map(str, numbers))}; do"
+        " until ss -Hltn sport = :$n | grep -q .; do sleep 0.1; done; done",
+    )
 
 
-def records(host: SandboxHost) -> str:
+def records(host: SandboxHost, exim: SandboxHost) -> str:
     """The records of all these domains, for the zone `test`."""
     at = addresses(host)
     ec = x509.load_pem_x509_certificate(succeed(host, "cat /srv/tls/ec.pem").encode())
@@ -69,6 +80,7 @@ def records(host: SandboxHost) -> str:
         text += f"$ORIGIN {seed.domain}.\n@ MX 10 mx\nmx AAAA {at[seed.name]}\n{tlsa}{names}"
     for port in PORTS:
         text += f"$ORIGIN {port.domain}.\n{port.srv}"
+    text += f"$ORIGIN {flawed.EXPN.domain}.\n@ MX 10 mx\nmx AAAA {exim.address6}\n"
     return text + "$ORIGIN test.\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -16,6 +17,7 @@ from tests.unit.certificate_making import CA, Made, make
 
 TLS_NAME = "mx1.example.test"
 OPENSSL = "`openssl s_server`"
+MEDDLED = f"`tls_meddler.py` before {OPENSSL}"
 
 
 def tls(name: str, wrong: Faults, number: int, where: str = OPENSSL, sound: tuple[str, ...] = ()) -> PortSeed:
@@ -72,6 +74,26 @@ TLS = (
         9013,
     ),
     tls("client", fails(certificate__usage="extended key usage: clients only"), 9014),
+    tls(
+        "deflate",
+        {
+            **fails(tls__compression="the ServerHello takes DEFLATE"),
+            **doubts(tls__post_quantum="the same"),
+        },
+        9016,
+        MEDDLED,
+        sound=("tls.fallback-scsv",),
+    ),
+    tls(
+        "stepped",
+        {
+            **fails(tls__fallback_scsv="TLS_FALLBACK_SCSV is put out of the ClientHello"),
+            **doubts(tls__post_quantum="the same"),
+        },
+        9017,
+        MEDDLED,
+        sound=("tls.compression",),
+    ),
     tls("staple", fails(certificate__ocsp_stapling="must-staple, and nothing is stapled"), 9015),
 )
 
@@ -94,9 +116,15 @@ def start(host: SandboxHost) -> None:
         write(host, f"/srv/tls/{name}.pem", made.pem)
         write(host, f"/srv/tls/{name}.key", made.key_pem)
     serve = "systemd-run -q --working-directory=/srv/tls -- openssl s_server -www -accept"
+    write(host, "/srv/tls_meddler.py", Path(__file__).with_name("tls_meddler.py").read_text())
+    meddle = "systemd-run -q -- python3 /srv/tls_meddler.py"
+    suites = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"
     succeed(
         host,
-        f"n=9013; for c in nameless client staple; do {serve} $n -key $c.key -cert $c.pem; n=$((n+1)); done;"
+        f"{serve} 9018 -key ec.key -cert ec.pem -cert_chain intermediate.pem -cipher {suites}"
+        " -groups X25519:P-256 -sigalgs ECDSA+SHA256:ECDSA+SHA384;"
+        f" {meddle} 9016 9018 compresses; {meddle} 9017 9018 no-fallback;"
+        f" n=9013; for c in nameless client staple; do {serve} $n -key $c.key -cert $c.pem; n=$((n+1)); done;"
         " systemd-run -q --working-directory=/srv/tls -- gnutls-serv --x509keyfile rsa.key"
         " --x509certfile full.pem"
         " -p 9012 --echo --priority"

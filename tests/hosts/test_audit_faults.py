@@ -27,6 +27,8 @@ from tests.hosts import audit_faulty_dovecot as dovecot
 from tests.hosts import audit_faulty_postfix as postfix
 from tests.hosts import audit_faulty_servers as servers
 from tests.hosts import audit_faulty_tls as tls
+from tests.hosts import audit_flawed_servers as flawed
+from tests.hosts import test_audit_ports as audited_ports
 from tests.hosts import test_tls_scan as tls_servers
 from tests.hosts.audit_seeds import DKIM_NAMED, RECORDS, Seed
 
@@ -35,11 +37,12 @@ Wrong = dict[str, str]
 
 @dataclass(frozen=True)
 class Lab:
-    """The host of names and the host of servers."""
+    """The host of names, the host of servers, and Exim's."""
 
     folder: Path
     names: SandboxHost
     faulty: SandboxHost
+    exim: SandboxHost
 
     def audited(
         self, targets: Sequence[str], *arguments: str, resolver: str = "", seconds: int = 300
@@ -61,6 +64,8 @@ class Lab:
                 self.faulty.address,
                 "--reach",
                 f"{self.faulty.address6}/64",
+                "--reach",
+                str(self.exim.address6),
                 "--authorities",
                 str(self.folder / "ca.pem"),
                 "--format",
@@ -107,11 +112,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         succeed(host, "apt-get update -q 2>&1; apt-get install -y -q --no-install-recommends gnutls-bin 2>&1")
 
     layer = layer_of("bookworm", "gnutls-bin-on-mail", gnutls, start=mail_layer("bookworm"))
-    with booted("bookworm", zones.layer()) as names, booted("bookworm", layer) as faulty:
-        found = Lab(tmp_path_factory.mktemp("faults"), names, faulty)
+    exim_layer = audited_ports.installed("bookworm", "exim4-daemon-light")
+    with (
+        booted("bookworm", zones.layer()) as names,
+        booted("bookworm", layer) as faulty,
+        booted("bookworm", exim_layer) as exim,
+    ):
+        found = Lab(tmp_path_factory.mktemp("faults"), names, faulty, exim)
         succeed(faulty, f"mkdir -p /srv/tls\n{tls_servers.files()}")
         succeed(faulty, tls_servers.SCRIPT.read_text())
         servers.start(faulty)
+        flawed.start_exim(exim, succeed(faulty, "cat /srv/tls/ec.key /srv/tls/ec.pem"))
         web.serve(names)
         values = {"idle": names.address, "idle6": str(names.address6)}
         unproven = {"server6": servers.addresses(faulty)["dane-sound"], "spki": key_hash(faulty)}
@@ -119,7 +130,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         zones.serve(
             names,
             zones.seeded((*RECORDS, *DKIM_NAMED, *letter.SEEDS, *web.STS, web.LATE), values)
-            + servers.records(faulty),
+            + servers.records(faulty, exim),
             zones.reverse(servers.pointers(faulty)) + zones.listed(entries),
             {zones.UNPROVEN.name: zones.UNPROVEN.records.format(**unproven)},
         )
@@ -188,6 +199,7 @@ def test_every_fault_of_tls_is_found_and_no_other(lab: Lab) -> None:
     lab.seeds(tls.TLS)
 
 
+INTRUSIVE = ("--intrusive", "--user", dovecot.USER)
 ASKED_FIRST = (postfix.RELAY, postfix.SUBMISSION_OPEN, dovecot.CLEARTEXT)
 
 
@@ -197,6 +209,16 @@ def test_every_fault_that_only_an_attacker_would_meet_is_found(lab: Lab) -> None
     for seed in ASKED_FIRST:
         seen = wrong(found[seed.domain], seed.areas)
         assert seen == {identity: fault.outcome for identity, fault in seed.wrong.items()}
+
+
+def test_every_fault_that_an_attacker_would_meet_on_port_25_is_found_and_no_other(lab: Lab) -> None:
+    lab.seeds((*flawed.SMTP.values(), flawed.EXPN), *INTRUSIVE, "--check", "smtp")
+
+
+def test_every_fault_that_an_attacker_would_meet_where_people_log_in_is_found_and_no_other(lab: Lab) -> None:
+    seeds = (*flawed.PORTS.values(), dovecot.TOLD, postfix.SUBMISSION_TOLD)
+    areas = sorted({area for seed in seeds for area in seed.areas})
+    lab.seeds(seeds, *INTRUSIVE, *(word for area in areas for word in ("--check", area)))
 
 
 def test_every_fault_of_a_zone_is_found_and_no_other(lab: Lab) -> None:
