@@ -192,7 +192,7 @@ def _unanswered(done: Done) -> bool:
 
 
 def _later_jobs(server: Server, service: Service, case: Case) -> Iterable[Job]:
-    if case.asked.wants("tls", "certificate", "dane"):
+    if case.asked.wants("tls", "certificate", *(["dane"] if service.number == 25 else [])):
         yield Job(f"the TLS of {server.subject(service.number)}", partial(_tls, server, service, case))
     if case.asked.wants(service.area):
         yield from _intrusive_jobs(server, service, case)

@@ -252,6 +252,15 @@ def test_of_a_host_of_others_nobody_knows_what_is_deployed() -> None:
     assert judgement.findings == ()
 
 
+def test_for_dane_nothing_but_the_port_of_mail_is_scanned() -> None:
+    target = HostTarget("mx", "mx.example.test", ("192.0.2.1",))
+    with server(nasty) as port:
+        gate = Watched({25: port, 143: port})
+        audited(target, Zone({}), gate, checks=("dane.present",))
+    assert gate.wanted.count(("192.0.2.1", 143)) == 1  # the knock
+    assert gate.wanted.count(("192.0.2.1", 25)) > 1
+
+
 def test_where_this_machine_has_no_ipv6_no_server_is_blamed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "provisioner.audit.domain.no_way", lambda address: "no IPv6" if ":" in address else ""
