@@ -23,6 +23,8 @@ from provisioner.mail.wire import Stream
 AT_ONCE = 4
 A_SECOND = 150.0
 """Over the internet a round trip allows less than this; a server nearby is asked in seconds all the same."""
+LINGER = 0.25
+"""Seconds that a server has to end a connection that we have ended."""
 QUEUE_SECONDS = 60.0
 """Most that a check waits for its turn."""
 
@@ -61,7 +63,7 @@ class Gate:
             self._stopped = True
             passages = list(self._open)
         for passage in passages:
-            passage.close()
+            passage.cut() if isinstance(passage, Passage) else passage.close()
 
     def closes(self, connection: Closable) -> None:
         """Also end this connection where the person has had enough."""
@@ -97,7 +99,7 @@ class Gate:
         with self._lock:
             self._open.add(passage)
         if self._stopped:
-            passage.close()
+            passage.cut()
         return passage
 
     def _connected(self, address: str, port: int, timeout: float, ends: float) -> socket.socket:
@@ -172,20 +174,36 @@ class Passage:
         self._stream.settimeout(left if seconds is None else min(seconds, left))
 
     def close(self) -> None:
-        """End it, and make room for the next."""
+        """End it, and make room for the next when the server has ended it too, or seems not to care."""
+        self._end(self._until_closed)
+
+    def cut(self) -> None:
+        """End it now, whoever waits for an answer."""
+        self._end(lambda: self._stream.shutdown(socket.SHUT_RDWR))
+
+    def _end(self, finish: Callable[[], None]) -> None:
         with self._lock:
             release, self._release = self._release, None
         if release is not None:
             with contextlib.suppress(OSError):
-                self._stream.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for an answer
+                finish()
         self._stream.close()
         if release is not None:
             release()
 
+    def _until_closed(self) -> None:
+        """A server that starts a process for each connection has it for a while after we went."""
+        self._stream.shutdown(socket.SHUT_WR)
+        ends = time.monotonic() + LINGER
+        while (left := ends - time.monotonic()) > 0:
+            self._stream.settimeout(left)
+            if not self._stream.recv(65536):
+                break
+
     def __del__(self) -> None:
         """Somebody forgot it: an exception on the way, say."""
         with contextlib.suppress(OSError, AttributeError):
-            self.close()
+            self.cut()
 
 
 class Once:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from provisioner.audit.gate import Gate
+from provisioner.audit.gate import LINGER, Gate
 from provisioner.audit.silence import ADDRESS_SILENCES, PORT_SILENCES, NotTried, Silence
 
 MX = "192.0.2.1"
@@ -113,3 +114,44 @@ def test_a_connection_for_which_our_time_was_too_short_says_nothing_of_the_port(
         with pytest.raises(TimeoutError):
             gate.connect(MX, 25, time.monotonic() + 5.0)
     assert len(tried) == 2
+
+
+def test_a_place_is_free_when_the_server_too_has_ended_the_connection() -> None:
+    """Exim counts a process until it has ended, and turns everybody away who comes before."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = Gate().connect("127.0.0.1", server.getsockname()[1], time.monotonic() + FAR)
+        theirs, _ = server.accept()
+        ended: list[float] = []
+        closing = threading.Thread(target=lambda: (stream.close(), ended.append(time.monotonic())))
+        closing.start()
+        assert theirs.recv(1) == b""
+        time.sleep(0.05)
+        gone = time.monotonic()
+        theirs.close()
+        closing.join()
+    assert ended[0] >= gone
+
+
+def test_a_server_that_never_ends_a_connection_holds_up_nobody_for_long() -> None:
+    with mute() as port:
+        stream = Gate().connect("127.0.0.1", port, time.monotonic() + FAR)
+        begun = time.monotonic()
+        stream.close()
+        assert LINGER <= time.monotonic() - begun < 10
+
+
+def test_who_has_had_enough_waits_for_no_server() -> None:
+    with mute() as port:
+        gate = Gate(at_once=1)
+        stream = gate.connect("127.0.0.1", port, time.monotonic() + FAR)
+        stream.settimeout(FAR)
+
+        def wait() -> None:
+            with contextlib.suppress(OSError):
+                stream.recv(1)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        gate.stop()
+        waiting.join(10)
+        assert not waiting.is_alive()
