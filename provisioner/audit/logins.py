@@ -41,7 +41,7 @@ CLEARTEXT = {
         "A program set to no encryption logs in all the same, and its password crosses in clear text. "
         "That none is offered does not keep it from trying.",
         "Dovecot: disable_plaintext_auth = yes (2.4: auth_allow_cleartext = no). "
-        "Postfix: smtpd_tls_auth_only = yes.",
+        "Postfix: smtpd_tls_auth_only = yes. Exim: server_advertise_condition in each authenticator.",
         "RFC 8314 §3; RFC 9051 §11.1; RFC 4954 §4",
     )
     for area, name in _NAMES.items()

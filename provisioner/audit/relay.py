@@ -34,7 +34,8 @@ _WHY = (
 _FIX = (
     "Postfix: mynetworks = 127.0.0.0/8 [::1]/128 and smtpd_relay_restrictions = permit_mynetworks, "
     "permit_sasl_authenticated, reject_unauth_destination. Behind a proxy or container, strangers must "
-    "not arrive with an address in mynetworks."
+    "not arrive with an address in mynetworks. Exim: dc_relay_nets and dc_relay_domains (Debian) name nobody "
+    "else's. OpenSMTPD: no `match from any for any` without `auth`."
 )
 _REFERENCE = "RFC 5321 §7.9; RFC 2505 §2.1; Postfix SMTPD_ACCESS_README"
 
@@ -46,7 +47,8 @@ SUBMISSION_RELAY = Check(
     Severity.CRITICAL,
     "The submission port relays nothing without a login",
     _WHY,
-    "Postfix, master.cf: -o smtpd_relay_restrictions=permit_sasl_authenticated,reject for submission(s).",
+    "Postfix, master.cf: -o smtpd_relay_restrictions=permit_sasl_authenticated,reject for submission(s). "
+    "Exim: no host in relay_from_hosts but the own. OpenSMTPD: `match auth from any for any`.",
     f"RFC 6409 §4.3; {_REFERENCE}",
 )
 CHECKS = (OPEN_RELAY, SUBMISSION_RELAY)

@@ -9,6 +9,8 @@ from provisioner.audit import mechanisms
 from provisioner.audit.disclosure import judge_disclosure
 from provisioner.audit.finding import Check, Finding, Severity
 from provisioner.audit.server_port import ServerPort, any_tls
+from provisioner.audit.smtp_reply import Ground, ground
+from provisioner.audit.smtp_talk import made_up
 from provisioner.audit.verdict import Verdict, failed, judge, passed, skipped, untested
 from provisioner.mail.smtp import Reply, Smtp
 from provisioner.mail.tls_stream import TlsFacts
@@ -31,7 +33,9 @@ class SubmissionTalk:
     sender: Reply | None = None
     """MAIL FROM without a login."""
     recipient: Reply | None = None
-    """RCPT TO an address of the server's own domain, without a login."""
+    """RCPT TO postmaster of the server's own domain, without a login."""
+    others: tuple[Reply, ...] = ()
+    """RCPT TO abuse there, and to an address that nobody has, where postmaster's was taken."""
     domain: str = ""
     trouble: str = ""
     unreachable: bool = False
@@ -113,6 +117,11 @@ class _Steps:
         self.talk = replace(self.talk, sender=self.smtp.mail_from(address))
         if self.talk.sender is not None and self.talk.sender.accepted:
             self.talk = replace(self.talk, recipient=self.smtp.rcpt_to(address))
+            if self.talk.recipient is not None and self.talk.recipient.accepted:
+                # Debian's Exim takes mail for postmaster from everybody before any other rule.
+                names = ("abuse", made_up())
+                others = tuple(self.smtp.rcpt_to(f"{name}@{self.talk.domain}") for name in names)
+                self.talk = replace(self.talk, others=others)
             self.smtp.rset()
 
 
@@ -172,6 +181,10 @@ def _login_required(talk: SubmissionTalk) -> Verdict | None:
     if talk.recipient is not None:
         said.append(f"RCPT TO:<{address}> → {talk.recipient}")
     last = talk.recipient or talk.sender
+    wanted = [reply for reply in talk.others if ground(reply) is Ground.LOGIN and not reply.accepted]
+    if last.accepted and wanted:
+        said.append(f"RCPT TO another → {wanted[0]}")
+        return passed("takes mail without a login for postmaster alone", *said)
     if last.accepted:
         return failed("takes mail for its own people without a login", *said)
     if last.refused:
@@ -199,7 +212,9 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.HIGH,
         "The submission port greets",
         "People can't send where nobody answers.",
-        "Postfix: the submission and submissions lines of master.cf; ports 587 and 465 in the firewall.",
+        "Postfix: the submission and submissions lines of master.cf. Exim: daemon_smtp_ports = 25 : "
+        "465 : 587, tls_on_connect_ports = 465. OpenSMTPD: `listen on … port 587`, `smtps`. Both "
+        "ports in the firewall.",
         "RFC 6409 §3.1; RFC 8314 §3.3",
     ): _answers,
     Check(
@@ -207,7 +222,9 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.CRITICAL,
         "TLS works on the submission port",
         "Without it, passwords and messages cross the network in clear text.",
-        "Postfix, master.cf: -o smtpd_tls_security_level=encrypt (587), -o smtpd_tls_wrappermode=yes (465).",
+        "Postfix, master.cf: -o smtpd_tls_security_level=encrypt (587), -o smtpd_tls_wrappermode=yes (465). "
+        "Exim: tls_certificate, tls_privatekey, tls_on_connect_ports = 465. OpenSMTPD: `tls-require` (587), "
+        "`smtps` (465), with `pki`.",
         "RFC 8314 §3.3; RFC 3207",
     ): _tls,
     Check(
@@ -215,7 +232,7 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.HIGH,
         "No login is offered before TLS",
         "A mail program that takes the offer sends its password in clear text.",
-        "Postfix: smtpd_tls_auth_only = yes.",
+        "Postfix: smtpd_tls_auth_only = yes. Exim: auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}.",
         "RFC 4954 §4; RFC 8314 §3",
     ): _before_tls,
     Check(
@@ -223,7 +240,8 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.HIGH,
         "A login is offered inside TLS",
         "Without one nobody can send, or everybody can.",
-        "Postfix, master.cf: -o smtpd_sasl_auth_enable=yes; smtpd_sasl_type = dovecot and smtpd_sasl_path.",
+        "Postfix, master.cf: -o smtpd_sasl_auth_enable=yes; smtpd_sasl_type = dovecot and smtpd_sasl_path. "
+        "Exim: an authenticator with server_condition. OpenSMTPD: `auth` in the port's `listen on`.",
         "RFC 6409 §4.3; RFC 4954",
     ): _offered,
     Check(
@@ -239,7 +257,9 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.MEDIUM,
         "No mail is taken without a login",
         "Mail that comes in here passes the filters of port 25 by.",
-        "Postfix, master.cf: -o smtpd_client_restrictions=permit_sasl_authenticated,reject.",
+        "Postfix, master.cf: -o smtpd_client_restrictions=permit_sasl_authenticated,reject. Exim, in "
+        "acl_smtp_rcpt: deny !authenticated = * where $received_port is 587 or 465. OpenSMTPD: `auth`, not "
+        "`auth-optional`.",
         "RFC 6409 §4.3",
     ): _login_required,
     Check(
@@ -247,7 +267,8 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.MEDIUM,
         "Mail programs may introduce themselves by address",
         "Programs have no host name to give; a server that asks for one turns people away.",
-        "Postfix, master.cf: -o smtpd_helo_restrictions= for submission and submissions.",
+        "Postfix, master.cf: -o smtpd_helo_restrictions= for submission and submissions. Exim: no "
+        "helo_verify_hosts, no acl_smtp_helo there.",
         "RFC 5321 §4.1.4; RFC 6409 §4.2",
     ): _ehlo_literal,
     Check(
@@ -255,7 +276,7 @@ _JUDGEMENTS: dict[Check, Callable[[SubmissionTalk], Verdict | None]] = {
         Severity.INFO,
         "The greeting tells no version",
         "Who looks for servers with a known hole reads greetings first.",
-        "Postfix: smtpd_banner = $myhostname ESMTP.",
+        "Postfix: smtpd_banner = $myhostname ESMTP. Exim: smtp_banner = $smtp_active_hostname ESMTP.",
         "CIS Controls 4.1; Postfix smtpd_banner",
     ): _software,
 }

@@ -12,7 +12,7 @@ OFFERED = Check(
     "The port offers TLS",
     "Without TLS, everybody on the way reads the mail and, where people log in, their passwords.",
     "Postfix: smtpd_tls_chain_files and smtpd_tls_security_level = may (25) or encrypt (587);"
-    " Dovecot: ssl = required.",
+    " Dovecot: ssl = required. Exim: tls_certificate, tls_privatekey. OpenSMTPD: `pki`, `listen on … tls`.",
     "RFC 3207, RFC 8314 §3, Internet.nl: starttls_exists",
 )
 VERSION = Check(
@@ -21,7 +21,8 @@ VERSION = Check(
     "Only TLS 1.2 and 1.3 are spoken",
     "SSL 2.0 and 3.0 are broken (DROWN, POODLE); TLS 1.0 and 1.1 rest on MD5 and SHA-1 and are withdrawn.",
     "Postfix: smtpd_tls_protocols and smtpd_tls_mandatory_protocols = >=TLSv1.2;"
-    " Dovecot: ssl_min_protocol = TLSv1.2.",
+    " Dovecot: ssl_min_protocol = TLSv1.2; Exim with GnuTLS, as in Debian: tls_require_ciphers ="
+    " NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2.",
     f"RFC 8996, RFC 9325 §3.1, {_NCSC} §3.3.1, Internet.nl: tls_version",
 )
 CIPHERS = Check(
@@ -31,7 +32,9 @@ CIPHERS = Check(
     "A connection is as strong as the suite it ends with. Without forward secrecy, a key that leaks opens"
     " all that was ever recorded.",
     "Postfix: smtpd_tls_exclude_ciphers and smtpd_tls_mandatory_exclude_ciphers = aNULL, eNULL, kRSA, SHA1,"
-    " 3DES, RC4, CAMELLIA, ARIA, AESCCM; Dovecot: ssl_cipher_list = ECDHE+AESGCM:ECDHE+CHACHA20.",
+    " 3DES, RC4, CAMELLIA, ARIA, AESCCM; Dovecot: ssl_cipher_list = ECDHE+AESGCM:ECDHE+CHACHA20;"
+    " Exim with GnuTLS: :-SHA1:-AES-128-CCM:-AES-256-CCM behind the versions in tls_require_ciphers;"
+    ' OpenSMTPD: smtp ciphers "ECDHE+AESGCM:ECDHE+CHACHA20".',
     f"RFC 9325 §4.1, §4.2, {_NCSC} appendix B, Internet.nl: tls_ciphers",
 )
 CIPHER_ORDER = Check(

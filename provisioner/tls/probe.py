@@ -19,7 +19,7 @@ from provisioner.tls.versions import Version
 
 TRIES = 3
 _PAUSE = 1.0
-"""Seconds before another try with a server that sent us away."""
+"""Seconds before another try with a server that sent us away, and twice that before a third."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ class Prober:
         """Connect, come to where TLS begins, and say `what`; again, if the server sends us away."""
         said = Said(trouble="not tried")
         for number in range(TRIES):
-            if number and time.monotonic() + _PAUSE < self._ends:
-                time.sleep(_PAUSE)
+            if number and time.monotonic() + _PAUSE * number < self._ends:
+                time.sleep(_PAUSE * number)
             with self._slots or nullcontext():
                 said, again = self._try(what)
             if not again:
@@ -136,6 +136,8 @@ class Prober:
                 if said is not None:
                     return said
         except NotTls as error:
+            if data.startswith(b"421"):  # Exim at smtp_accept_max, where TLS should begin (RFC 5321 §3.8)
+                raise SentAway(_first_line(data)) from None
             return self._plain(data) or Said(trouble=str(error))
         except ConversationError as error:
             if error.trouble is Trouble.CLOSED:
@@ -146,7 +148,7 @@ class Prober:
         """A server that talks plain text where TLS should be."""
         if not data or not (data[:1].isalnum() or data[:1] in b"*+-"):
             return None
-        line = data.splitlines()[0][:200].decode("utf-8", "backslashreplace")
+        line = _first_line(data)
         speech = Speech.NOT_OFFERED if self._opening is Opening.IMPLICIT else Speech.FAILED
         return Said(speech, trouble=f"it goes on in plain text: {line}")
 
@@ -169,6 +171,10 @@ def _read(data: bytes, record: bytes, share: Share | None) -> Said | None:
         if encrypted.finished:
             return Said(flight=flight, encrypted=encrypted, sent=record)
     return None
+
+
+def _first_line(data: bytes) -> str:
+    return data.splitlines()[0][:200].decode("utf-8", "backslashreplace")
 
 
 def _words(error: OSError | ConversationError) -> str:

@@ -51,6 +51,27 @@ def test_a_sound_submission_port_passes(tls: Path, implicit: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("550 Authentication required", Outcome.PASS),
+        ("550 5.1.1 no such user", Outcome.FAIL),
+        ("250 ok", Outcome.FAIL),
+    ],
+)
+def test_mail_for_postmaster_alone_may_need_no_login(tls: Path, answer: str, outcome: Outcome) -> None:
+    """As at Debian's Exim, which takes it before any rule of one's own is asked."""
+
+    def answers(line: str, inside: bool) -> Answer:
+        if line.startswith("RCPT"):
+            return "250 ok" if "postmaster@" in line else answer
+        return submission_answers(line, inside, rcpt="250 ok")
+
+    server = MailServer(GREETING, answers, tls=tls)
+    found = audit_submission(port_of(server, 587), "example.test").findings
+    assert finding(found, "submission.login-required").outcome is outcome
+
+
+@pytest.mark.parametrize(
     ("check", "changes", "outcome"),
     [
         ("tls", {"before": "SIZE"}, Outcome.FAIL),

@@ -104,6 +104,17 @@ def test_what_ehlo_offers(
     assert says in found.summary
 
 
+@pytest.mark.parametrize(
+    ("keywords", "outcome"),
+    [(("SIZE 52428800", "8BITMIME"), Outcome.PASS), (("SIZE 52428800", "PIPELINING"), Outcome.WARN)],
+)
+def test_opensmtpd_is_not_asked_for_the_pipelining_that_it_has_not(
+    tls: Path, keywords: tuple[str, ...], outcome: Outcome
+) -> None:
+    audited = audit(tls, greeting="220 mx1.example.test ESMTP OpenSMTPD", EHLO=hello(*keywords))
+    assert finding(audited.findings, "smtp.extensions").outcome is outcome
+
+
 def test_starttls_that_is_offered_and_refused_is_no_starttls_and_the_rest_is_still_asked(tls: Path) -> None:
     found = outcomes(audit(tls, STARTTLS="454 TLS not available").findings)
     assert found["smtp.starttls"] == Outcome.FAIL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 
@@ -9,6 +10,8 @@ import pytest
 
 from provisioner.mail.wire import Stream
 from provisioner.tls import Answer, Limits, Opening, Order, Speech, Version, scan
+from provisioner.tls.hello import Hello
+from provisioner.tls.probe import Prober
 from provisioner.tls.result import TlsScan
 from tests.unit.tls_server import ECDSA, INTERMEDIATE, RSA, Counted, Says, SmtpServer, TlsServer, context
 
@@ -165,3 +168,29 @@ def test_no_more_connections_are_open_at_once_than_allowed() -> None:
 def test_when_the_time_is_used_up_the_rest_is_unknown() -> None:
     found = scan(lambda: TlsServer(context(RSA)), "mx", limits=Limits(seconds=-1.0))
     assert (found.speech, found.trouble) == (Speech.FAILED, "the time for this port was used up")
+
+
+def test_a_port_that_has_too_many_connections_says_so_in_plain_text_and_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exim on 465 at smtp_accept_max: `421`, where TLS should begin."""
+    answers = [b"421 Too many concurrent SMTP connections; please try again later.\r\n", PROTOCOL_VERSION]
+    monkeypatch.setattr("provisioner.tls.probe.time.sleep", lambda _seconds: None)
+
+    def opened() -> socket.socket:
+        ours, theirs = socket.socketpair()
+        theirs.sendall(answers.pop(0))
+        theirs.shutdown(socket.SHUT_WR)
+        kept.append(theirs)
+        return ours
+
+    kept: list[socket.socket] = []
+    said = Prober(opened, Opening.IMPLICIT, Limits()).ask(Hello(Version.TLS10, [0x2F]))
+    for one in kept:
+        one.close()
+
+    assert (said.refusal, said.trouble, answers) == ("protocol_version", "", [])
+
+
+PROTOCOL_VERSION = bytes.fromhex("15030100020246")
+"""A fatal alert (RFC 5246 §7.2)."""
