@@ -29,15 +29,33 @@ def succeed(name: str, command: str, timeout: float = 900.0) -> str:
     return said
 
 
-def prepared_layer() -> str:
-    """The layer with the packages, made once and kept."""
-    name = f"bench-{hashlib.sha256(' '.join([*PACKAGES, SETTLE]).encode()).hexdigest()[:8]}"
+INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
+UNSTARTED = "printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d"
+"""Debian then starts nothing that it installs."""
+
+
+def prepared_layer(more: Sequence[str] = ()) -> str:
+    """The layer of the hosts that are measured on, with more packages, made once and kept."""
+    return _layer([f"{INSTALL} {' '.join((*PACKAGES, *more))} 2>&1", SETTLE])
+
+
+def layer_with(*packages: str) -> str:
+    """A layer with packages of which nothing runs, not after a boot either."""
+    units = "systemctl list-unit-files --state=enabled --no-legend | sed 's/ .*//' | sort"
+    return _layer(
+        [
+            f"{UNSTARTED}; {units} > /root/before; {INSTALL} {' '.join(packages)} 2>&1",
+            f"systemctl disable $({units} | comm -13 /root/before -) 2>&1; rm /root/before",
+        ]
+    )
+
+
+def _layer(commands: Sequence[str]) -> str:
+    name = f"bench-{hashlib.sha256(' '.join(commands).encode()).hexdigest()[:8]}"
     if not sandbox.has_layer(RELEASE, name):
         with up("bench-layer", None) as host:
-            succeed(host.name, "apt-get update -q 2>&1")
-            install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
-            succeed(host.name, f"{install} {' '.join(PACKAGES)} 2>&1")
-            succeed(host.name, SETTLE)
+            for command in ("apt-get update -q 2>&1", *commands):
+                succeed(host.name, command)
             sandbox.save_layer(host.name, name)
     return name
 
@@ -53,9 +71,9 @@ def up(name: str, layer: str | None) -> Iterator[SandboxHost]:
 
 
 @contextmanager
-def fleet(count: int) -> Iterator[list[SandboxHost]]:
-    """Several hosts with the packages installed."""
-    layer = prepared_layer()
+def fleet(count: int, more: Sequence[str] = ()) -> Iterator[list[SandboxHost]]:
+    """Several hosts with the packages installed, and these too."""
+    layer = prepared_layer(more)
     names = [f"bench-{number}" for number in range(1, count + 1)]
     for name in names:
         sandbox.down(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 
@@ -95,3 +96,13 @@ def test_what_a_command_took_is_measured() -> None:
     assert 0.2 <= taken.seconds < 60
     assert taken.output == "done\n"
     assert taken.rss > 0.5
+
+
+def test_the_most_files_that_a_command_has_open_are_counted() -> None:
+    opened = "files = [open('/dev/null') for _ in range(200)]; import time; time.sleep(1); del files"
+
+    assert 200 <= run([sys.executable, "-c", opened], {}).files < 250
+
+
+def test_a_status_that_is_an_answer_is_no_failure() -> None:
+    assert run(["sh", "-c", "echo no; exit 5"], {}, statuses=(0, 5)).output == "no\n"
