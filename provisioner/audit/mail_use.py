@@ -43,6 +43,12 @@ def takes_no_mail(mx: Reply) -> bool:
     return all(plain(getattr(record, "exchange", "x")) == "" for record in mx.records)
 
 
+def null_mx_only(domain: str, resolver: Asks) -> bool:
+    """Whether `domain` says that it takes no mail: a null MX (RFC 7505), and no other."""
+    mx = resolver.ask(domain, "MX")
+    return mx.status is Status.FOUND and takes_no_mail(mx)
+
+
 def allows_nobody(record: spf.Record) -> bool:
     """`-all` and nothing else that could let a server pass."""
     return record.all is not None and record.all.qualifier == "-" and record.directives[0] is record.all

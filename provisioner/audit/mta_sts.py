@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from provisioner.audit.finding import Check, Finding, Outcome, Severity
+from provisioner.audit.mail_use import null_mx_only
 from provisioner.dns.https import FetchError, Response, Web
 from provisioner.mail.mta_sts import Policy, parse_policy, parse_record
 
@@ -107,6 +108,8 @@ def audit(domain: str, web: Web, mx_hosts: Sequence[str], *, port: int = 443) ->
     # RFC 8461 §3.1: what does not begin with v=STSv1; is discarded; then there must be exactly one.
     records = [text for text in reply.texts() if text.startswith("v=STSv1;")]
     near = [text for text in reply.texts() if "sts" in text.lower() and text not in records]
+    if not records and not near and null_mx_only(domain, web.resolver):
+        return [Finding(PRESENT, Outcome.SKIPPED, domain, "takes no mail: there is none to protect")]
     if not records and not near:
         return [Finding(PRESENT, Outcome.FAIL, domain, "has no MTA-STS record")]
     evidence = tuple(f"_mta-sts.{domain} TXT {text[:200]}" for text in (records or near)[:5])

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from provisioner.audit.finding import Check, Finding, Outcome, Severity
+from provisioner.audit.mail_use import null_mx_only
 from provisioner.dns.resolver import Resolver
 
 PRESENT = Check(
@@ -76,6 +77,8 @@ def audit(domain: str, resolver: Resolver) -> list[Finding]:
     # RFC 8460 §3: what does not begin with v=TLSRPTv1 is discarded; then there must be exactly one.
     records = [text for text in reply.texts() if _VERSION.match(text)]
     near = [text for text in reply.texts() if "tlsrpt" in text.lower() and text not in records]
+    if not records and not near and null_mx_only(domain, resolver):
+        return [Finding(PRESENT, Outcome.SKIPPED, domain, "takes no mail: there is no failure to report")]
     if not records and not near:
         return [
             Finding(

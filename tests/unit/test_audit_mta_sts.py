@@ -175,6 +175,17 @@ def test_a_policy_s_address_inside_is_reported_and_not_connected_to(pem: Path) -
     assert "10.0.0.1, a private or reserved address: not followed" in finding.evidence[0]
 
 
+@pytest.mark.parametrize(
+    ("exchangers", "outcome"), [(["0 ."], "skipped"), (["0 .", "10 mx1.example.org."], "fail")]
+)
+def test_a_domain_that_takes_no_mail_needs_no_policy(exchangers: list[str], outcome: str) -> None:
+    web = Web(Zone({"example.org MX": exchangers}), Reach(), tls_context(), seconds=5)
+
+    (finding,) = mta_sts.audit("example.org", web, [])
+
+    assert (finding.check.id, finding.outcome) == ("mta-sts.present", outcome)
+
+
 def test_an_mx_that_an_unenforced_policy_leaves_out_weighs_less(pem: Path, serve: Serve) -> None:
     text = POLICY.replace("mx1.", "mx9.")
 

@@ -76,3 +76,14 @@ def test_the_fix_for_none_is_the_record_to_publish() -> None:
     fix = found([])["tls-rpt.present"].fix
 
     assert '_smtp._tls.example.org. TXT "v=TLSRPTv1; rua=mailto:tls-reports@example.org"' in fix
+
+
+@pytest.mark.parametrize(
+    ("exchangers", "outcome"), [(["0 ."], "skipped"), (["0 .", "10 mx.example.org."], "fail")]
+)
+def test_a_domain_that_takes_no_mail_needs_no_record(exchangers: list[str], outcome: str) -> None:
+    zone = Zone({"example.org MX": exchangers})
+
+    (finding,) = tls_rpt.audit("example.org", zone)
+
+    assert (finding.check.id, finding.outcome) == ("tls-rpt.present", outcome)
