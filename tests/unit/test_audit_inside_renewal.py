@@ -88,6 +88,27 @@ def test_a_renewed_certificate_reaches_the_services(texts: dict[str, str], outco
     assert judged("reloads", **texts).outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("packages", "outcome", "words"),
+    [
+        (("postfix", "dovecot-core"), Outcome.WARN, "reloads Postfix and Dovecot after"),
+        (("exim4-daemon-light",), Outcome.PASS, "Exim sees a new certificate by itself"),
+        (("dovecot-core", "exim4-daemon-light"), Outcome.WARN, "reloads Dovecot after"),
+        (("opensmtpd",), Outcome.WARN, "reloads OpenSMTPD after"),
+        (("dovecot-core", "msmtp-mta"), Outcome.WARN, "reloads Dovecot after"),
+        ((), Outcome.WARN, "reloads the mail servers after"),
+    ],
+)
+def test_who_would_keep_the_old_certificate_is_named(
+    packages: tuple[str, ...], outcome: Outcome, words: str
+) -> None:
+    found = judged(
+        "reloads", **{"packages-installed": "".join(f"{name} 1:4.5-6 installed\n" for name in packages)}
+    )
+    assert found.outcome is outcome
+    assert words in found.summary
+
+
 def test_a_service_that_shows_the_old_certificate_is_found() -> None:
     old = make("mx1.example.test", AUTHORITY, begins=-80, days=10)
     found = judged("served", served=old)

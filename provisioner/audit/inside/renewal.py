@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from provisioner.audit.finding import Check, Finding, Severity
 from provisioner.audit.inside.seen import Inside
+from provisioner.audit.inside.software import names
 from provisioner.audit.inside.units import Unit, units
 from provisioner.audit.verdict import Verdict, failed, passed, skipped, warned
 
@@ -43,11 +44,11 @@ SUCCEEDED = Check(
 RELOADS = Check(
     "renewal.reloads",
     Severity.MEDIUM,
-    "A renewed certificate reaches Postfix and Dovecot",
+    "A renewed certificate reaches the mail servers",
     "Services keep the certificate they began with. It runs out in their memory while a new one lies on"
     " disk.",
     "/etc/letsencrypt/renewal-hooks/deploy/mail: `#!/bin/sh` and `systemctl reload postfix dovecot`;"
-    " `chmod +x`.",
+    " `chmod +x`. OpenSMTPD: `systemctl restart opensmtpd`. Exim sees a new file by itself.",
     "certbot, Renewing certificates, deploy hooks",
 )
 SERVED = Check(
@@ -55,7 +56,7 @@ SERVED = Check(
     Severity.HIGH,
     "The services show the certificate that is on disk",
     "The old one may be about to run out, or its key may be out already.",
-    "`systemctl reload postfix dovecot`.",
+    "`systemctl reload postfix dovecot`, `systemctl restart opensmtpd`.",
     "Postfix TLS_README; Dovecot, SSL configuration",
 )
 CHECKS = (IN_TIME, AUTOMATIC, SUCCEEDED, RELOADS, SERVED)
@@ -64,6 +65,8 @@ SHORT = timedelta(days=100)
 """Lifetime of certificates that are meant to be renewed by a program."""
 LATE = timedelta(days=14)
 _RENEWERS = ("certbot", "snap.certbot.renew", "provision-acme", "acme.sh", "dehydrated", "lego")
+_KEEPING_NONE = frozenset({"Exim", "dma", "nullmailer", "msmtp", "sSMTP"})
+"""Exim reads a certificate for each connection, or watches its file (4.95); the others serve nobody."""
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.S)
 
 
@@ -184,7 +187,12 @@ def _reloads(inside: Inside, short: list[Chain]) -> Verdict:
     ]
     if hooks:
         return passed("a hook runs after each renewal", hooks[0])
-    return warned("nothing was found that reloads Postfix and Dovecot after a renewal")
+    running = names(inside)
+    keeping = [name for name in running if name not in _KEEPING_NONE]
+    if "Exim" in running and not keeping:
+        return passed("Exim sees a new certificate by itself")
+    shown = " and ".join(keeping) or "the mail servers"
+    return warned(f"nothing was found that reloads {shown} after a renewal")
 
 
 def _served(files: list[Chain], served: list[Chain]) -> Verdict:

@@ -69,6 +69,12 @@ def installed(inside: Inside) -> tuple[list[str], list[str]]:
     return judged, list(found.values())
 
 
+def names(inside: Inside) -> list[str]:
+    """The mail servers without their versions."""
+    judged, others = installed(inside)
+    return [re.sub(r" (\d\S*|at port \d+)$", "", server) for server in (*judged, *others)]
+
+
 def _upstream(version: str) -> str:
     """`3.7.11` of `3.7.11-0+deb12u1`, `2.3.19.1` of `1:2.3.19.1+dfsg1-2.1` (deb-version(7))."""
     return re.sub(r"^\d+:|[-+~].*$", "", version)
