@@ -9,8 +9,29 @@ from pathlib import Path
 
 from provisioner import sandbox
 from tests.conftest import new_name
+from tests.torture.program import unexplained
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def test_a_second_copy_needs_a_power_cut_or_a_restart_that_explains_it() -> None:
+    def strike(since: int, fault: str, end: str) -> dict[str, object]:
+        return {"since": since, "until": since + 10, "fault": fault, "end": end}
+
+    strikes = [
+        strike(100, "power cut", "undone"), strike(200, "runner killed", "undone"),
+        strike(300, "network silent", "kept"),
+    ]  # fmt: skip
+    twice = {
+        "cut": 101,
+        "before the cut": 85,
+        "restart": 202,
+        "one too many": 203,
+        "reload": 305,
+        "calm": 150,
+    }
+
+    assert unexplained(twice, strikes) == ["one too many", "reload", "calm"]
 
 
 def test_ten_kills_lose_no_message_and_leave_nothing_half_done(tmp_path: Path) -> None:
