@@ -23,6 +23,16 @@ def connected(server: MailServer) -> imaplib.IMAP4_SSL:
     return imaplib.IMAP4_SSL(server.sandbox.address, ssl_context=trust_nobody(), timeout=30)
 
 
+@contextmanager
+def silent(server: MailServer) -> Iterator[None]:
+    """While somebody is connected and never logs in."""
+    imap = connected(server)
+    try:
+        yield
+    finally:
+        imap.shutdown()
+
+
 def said(server: MailServer) -> str:
     """What the last reload had to say."""
     return server.sh("journalctl -q --no-pager -t dovecot-reload -o cat -n 1")
@@ -59,28 +69,45 @@ def test_who_connects_while_a_reload_is_under_way_waits_and_gets_in(applied_serv
 
 
 def test_a_login_that_is_never_finished_does_not_hold_a_reload_up(applied_server: MailServer) -> None:
-    silent = connected(applied_server)
     master = applied_server.sh("systemctl show -P MainPID dovecot")
 
-    applied_server.sh("systemctl reload dovecot")
+    with silent(applied_server):
+        applied_server.sh("systemctl reload dovecot")
 
     assert "it has to be begun again" in said(applied_server)
     assert applied_server.sh("systemctl show -P MainPID dovecot") == master
     assert connected(applied_server).login(USER, ALICE)[0] == "OK"
-    silent.shutdown()
+
+
+def test_on_a_busy_machine_a_reload_takes_longer_and_keeps_nobody_out(applied_server: MailServer) -> None:
+    master = applied_server.sh("systemctl show -P MainPID dovecot").strip()
+    late = f"kill -STOP {master}; (sleep 9; kill -CONT {master}) >/dev/null 2>&1 &"
+    listed = "nft list table inet provision_reload >/dev/null 2>&1"
+    held = f"for i in $(seq 80); do {listed} || break; sleep 0.1; done"
+
+    took = applied_server.sh(
+        f"{late} systemctl reload --no-block dovecot; sleep 1; {held}; date +%s;"
+        " systemctl is-active dovecot; systemctl reload dovecot; date +%s"
+    ).split()
+
+    released, state, reloaded = took
+    assert state == "reloading" and int(reloaded) > int(released), (
+        "connections came in before it had reloaded"
+    )
+    assert connected(applied_server).login(USER, ALICE)[0] == "OK"
 
 
 def test_the_kernel_lets_connections_in_again_when_the_reload_dies(applied_server: MailServer) -> None:
-    silent = connected(applied_server)
-    with reloading(applied_server):
-        applied_server.sh("systemctl kill -s KILL --kill-whom=control dovecot")
+    with silent(applied_server):
+        with reloading(applied_server):
+            applied_server.sh("systemctl kill -s KILL --kill-whom=control dovecot")
+        listed = applied_server.sh("nft -j list set inet provision_reload ports")
 
-    held = json.loads(applied_server.sh("nft -j list set inet provision_reload ports"))["nftables"][1]["set"]
+    held = json.loads(listed)["nftables"][1]["set"]
 
     ports = {element["elem"]["val"]: element["elem"]["expires"] for element in held["elem"]}
     assert {143, 993} <= set(ports)
     assert all(0 <= seconds <= 12 for seconds in ports.values())
-    silent.shutdown()
     applied_server.sh("systemctl reload dovecot")
     assert sandbox.execute(applied_server.sandbox.name, "nft list table inet provision_reload", 30.0)[0] != 0
 

@@ -329,7 +329,7 @@ def test_after_a_power_cut_the_next_boot_puts_everything_back(place: Place) -> N
 
 
 def test_two_at_once_wait_for_each_other(place: Place) -> None:
-    connection, _ = start(place, *failing(), deadline=3)
+    connection, _ = start(place, *failing(), deadline=10)
     place.run = replace(place.run, lock_timeout=30)
     late = place.plan(*web("late"))
     (outcome,) = apply_hosts([late], place.run)
