@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from provisioner.audit.finding import Outcome, Severity
-from provisioner.audit.logins import Try, audit_cleartext_login, audit_user_enumeration, judge_tries
+from provisioner.audit.logins import GAP, Try, audit_cleartext_login, audit_user_enumeration, judge_tries
 from provisioner.audit.vrfy import audit_vrfy
 from tests.unit.audited_server import GREETING, but, finding, hello, outcomes, port_of, sound
 from tests.unit.mail_server import Answer, MailServer, make_certificate
@@ -20,6 +21,22 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "tls.pem"
     make_certificate(path, "mx1.example.test")
     return path
+
+
+def test_what_a_busy_server_takes_before_the_login_says_nothing_of_the_user(tls: Path) -> None:
+    connections = iter(range(100))
+
+    def answers(line: str, inside: bool) -> Answer:
+        if line.startswith("EHLO") and not inside and next(connections) in (0, 3, 5):  # as the user's tries
+            time.sleep(GAP + 0.2)
+        if line.startswith("EHLO"):
+            return hello("SIZE", "AUTH PLAIN" if inside else "STARTTLS")
+        return "535 failed" if line.startswith("AUTH") else sound(line, inside)
+
+    server = MailServer(GREETING, answers, tls=tls)
+    (found,) = audit_user_enumeration(port_of(server, 587), "submission", USER)
+    assert found.outcome == Outcome.PASS
+    assert next(connections) >= 4
 
 
 @pytest.mark.parametrize(
