@@ -188,7 +188,10 @@ class _Asking:
         versions = sorted(self.known)
         lower = versions[-2]
         numbers = [one.number for one in self.known[lower][:63]] + [FALLBACK_SCSV]
-        said = self.prober.ask(Hello(lower, numbers, _CURVE_NUMBERS, server_name=self.name))
+        hello = Hello(lower, numbers, _CURVE_NUMBERS, server_name=self.name)
+        said = self.prober.ask(hello)
+        if said.trouble:  # A check rests on this one answer, which a busy server may owe once.
+            said = self.prober.ask(hello)
         if said.flight is not None:
             self.further.fallback_scsv = Answer.NO
         elif said.refusal:

@@ -11,8 +11,10 @@ import pytest
 from provisioner.mail.wire import Stream
 from provisioner.tls import Answer, Limits, Opening, Order, Speech, Version, scan
 from provisioner.tls.hello import Hello
-from provisioner.tls.probe import Prober
+from provisioner.tls.probe import Prober, Said
 from provisioner.tls.result import TlsScan
+from provisioner.tls.suites import FALLBACK_SCSV
+from provisioner.tls.tls13 import Share
 from tests.unit.tls_server import ECDSA, INTERMEDIATE, RSA, Counted, Says, SmtpServer, TlsServer, context
 
 QUICK = Limits(parallel=2, seconds=60, wait=5)
@@ -55,6 +57,23 @@ def test_a_narrow_server_is_seen_as_it_is() -> None:
     assert (found.extended_master_secret, found.fallback_scsv) == (Answer.YES, Answer.YES)
     assert found.client_renegotiation is Answer.NO
     assert not found.troubles
+
+
+@pytest.mark.parametrize(("owed", "answer"), [(1, Answer.YES), (2, Answer.UNKNOWN)])
+def test_a_busy_server_may_owe_the_answer_to_a_fallback_once(
+    monkeypatch: pytest.MonkeyPatch, owed: int, answer: Answer
+) -> None:
+    ask, left = Prober.ask, iter(range(owed))
+
+    def busy(self: Prober, hello: Hello, share: Share | None = None) -> Said:
+        if FALLBACK_SCSV in hello.suites and next(left, None) is not None:
+            return Said(Speech.FAILED, trouble="no answer within 5 s")
+        return ask(self, hello, share)
+
+    monkeypatch.setattr(Prober, "ask", busy)
+    found = look(context(RSA, lowest=ssl.TLSVersion.TLSv1_2))
+
+    assert found.fallback_scsv is answer
 
 
 def test_a_well_kept_server_costs_few_connections() -> None:
