@@ -180,8 +180,16 @@ def _log_in(
     """
     wire = port.connect(seconds=seconds, wait=seconds)
     try:
-        login = {"submission": _smtp, "imap": _imap, "pop3": _pop3, "managesieve": _sieve}[area]
-        return login(wire, port, user, tls and not port.implicit_tls)
+        ready = {"submission": _smtp, "imap": _imap, "pop3": _pop3, "managesieve": _sieve}[area]
+        login = ready(wire, port, user, tls and not port.implicit_tls)
+        started = time.monotonic()
+        try:
+            answer = login()
+        except ConversationError as error:
+            if error.trouble != Trouble.CLOSED:
+                raise
+            answer = HUNG_UP
+        return answer, time.monotonic() - started
     finally:
         wire.close()
 
@@ -190,51 +198,44 @@ def _password() -> str:
     return f"audit-{secrets.token_hex(8)}"
 
 
-def _answer(login: Callable[[], str]) -> tuple[str, float]:
-    started = time.monotonic()
-    try:
-        answer = login()
-    except ConversationError as error:
-        if error.trouble != Trouble.CLOSED:
-            raise
-        answer = HUNG_UP
-    return answer, time.monotonic() - started
+_Login = Callable[[], str]
+"""Says the login, the connection having come to where it is said, and returns the answer."""
 
 
-def _smtp(wire: Wire, port: ServerPort, user: str, tls: bool) -> tuple[str, float]:
+def _smtp(wire: Wire, port: ServerPort, user: str, tls: bool) -> _Login:
     smtp = greeted(wire, port.helo_name)
     if tls and "STARTTLS" in smtp.extensions:
         turned_to_tls(smtp, any_tls(), port)
     if (tls or port.implicit_tls) and "PLAIN" not in smtp.mechanisms:
         raise _NoLoginError("AUTH PLAIN is not offered")
-    return _answer(lambda: str(smtp.login(user, _password())))
+    return lambda: str(smtp.login(user, _password()))
 
 
-def _imap(wire: Wire, port: ServerPort, user: str, tls: bool) -> tuple[str, float]:
+def _imap(wire: Wire, port: ServerPort, user: str, tls: bool) -> _Login:
     imap = Imap(wire)
     imap.greeting()
     imap.capability()
     if tls and "STARTTLS" in imap.capabilities:
         _on(imap.starttls(any_tls(), port.host))
-    return _answer(lambda: imap.login(user, _password()).tagged)
+    return lambda: imap.login(user, _password()).tagged
 
 
-def _pop3(wire: Wire, port: ServerPort, user: str, tls: bool) -> tuple[str, float]:
+def _pop3(wire: Wire, port: ServerPort, user: str, tls: bool) -> _Login:
     pop3 = Pop3(wire)
     pop3.greeting()
     pop3.capa()
     if tls and "STLS" in pop3.capabilities:
         _on(pop3.starttls(any_tls(), port.host))
-    return _answer(lambda: pop3.login(user, _password()))
+    return lambda: pop3.login(user, _password())
 
 
-def _sieve(wire: Wire, port: ServerPort, user: str, tls: bool) -> tuple[str, float]:
+def _sieve(wire: Wire, port: ServerPort, user: str, tls: bool) -> _Login:
     sieve = ManageSieve(wire)
     sieve.answer()
     if tls and "STARTTLS" in sieve.capabilities:
         _on(sieve.starttls(any_tls(), port.host))
         sieve.answer()
-    return _answer(lambda: sieve.login(user, _password()))
+    return lambda: sieve.login(user, _password())
 
 
 def _on(answer: object) -> None:

@@ -79,7 +79,15 @@ class _Asking:
         groups = changes.get("groups", _CURVE_NUMBERS)
         signatures = changes.get("signatures", SIGNATURES)
         numbers = [one.number for one in suites]
-        return self.prober.ask(Hello(self.version, numbers, groups, signatures, self.name))
+        return self._put(Hello(self.version, numbers, groups, signatures, self.name))
+
+    def _put(self, hello: Hello, share: Share | None = None) -> Said:
+        """Ask, and once more where no answer came.
+
+        By now the server has spoken TLS; a check may rest on a single answer, and a busy server owe it.
+        """
+        said = self.prober.ask(hello, share)
+        return self.prober.ask(hello, share) if said.trouble else said
 
     def _pick(self, suites: Sequence[CipherSuite]) -> CipherSuite | None:
         said = self._ask(suites)
@@ -188,10 +196,7 @@ class _Asking:
         versions = sorted(self.known)
         lower = versions[-2]
         numbers = [one.number for one in self.known[lower][:63]] + [FALLBACK_SCSV]
-        hello = Hello(lower, numbers, _CURVE_NUMBERS, server_name=self.name)
-        said = self.prober.ask(hello)
-        if said.trouble:  # A check rests on this one answer, which a busy server may owe once.
-            said = self.prober.ask(hello)
+        said = self._put(Hello(lower, numbers, _CURVE_NUMBERS, server_name=self.name))
         if said.flight is not None:
             self.further.fallback_scsv = Answer.NO
         elif said.refusal:
@@ -227,7 +232,7 @@ class _Asking:
         share = Share.new(groups[0])
         shares = [(share.group, share.public)]
         hello = Hello(Version.TLS13, suites, groups[:1], signatures, self.name, shares)
-        said = self.prober.ask(hello, share)
+        said = self._put(hello, share)
         if said.encrypted is None:
             if said.trouble:
                 self.further.troubles.append(f"the certificate of TLS 1.3: {said.trouble}")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from provisioner.cli.app import run
 from provisioner.sandbox import SandboxHost
-from tests.conftest import booted, layer_of, succeed
+from tests.conftest import booted, succeed
+from tests.hosts.audit_fault_zones import keys, write
 from tests.hosts.lab_names import wait_until_served
-from tests.hosts.test_two_hosts import write
-from tests.unit.certificate_making import CA, key_of, make
+from tests.hosts.test_audit_ports import installed, wait_for
+from tests.unit.certificate_making import CA, make
 
 EXIM, OPENSMTPD = "exim.test", "smtpd.test"
 DOMAINS = (EXIM, OPENSMTPD)
@@ -105,24 +103,9 @@ class Lab:
         return list(targets.values())[-1]
 
 
-def installed(*packages: str) -> str:
-    """The layer with these packages as Debian installs them."""
-    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-    install = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends"
-
-    def succeed_there(host: SandboxHost) -> None:
-        succeed(host, f"apt-get update -q 2>&1 && {install} {' '.join(packages)} 2>&1")
-
-    return layer_of("trixie", f"audit-others-{digest}", succeed_there)
-
-
 def records(domain: str, host: SandboxHost) -> list[str]:
     """What a careful person publishes for a domain whose zone is not signed."""
     mx = f"mx.{domain}."
-    key = key_of("rsa2048").public_key()
-    spki = b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
-    dkim = f"v=DKIM1; k=rsa; p={spki}"
-    strings = " ".join(f'"{dkim[start : start + 200]}"' for start in range(0, len(dkim), 200))
     return [
         f"{domain}. SOA ns.{EXIM}. hostmaster.{domain}. 1 3600 600 86400 300",
         f"{domain}. NS ns.{EXIM}.",
@@ -133,7 +116,7 @@ def records(domain: str, host: SandboxHost) -> list[str]:
         f'{domain}. CAA 0 iodef "mailto:postmaster@{domain}"',
         f'_dmarc.{domain}. TXT "v=DMARC1; p=reject; rua=mailto:postmaster@{domain}"',
         f'_smtp._tls.{domain}. TXT "v=TLSRPTv1; rua=mailto:postmaster@{domain}"',
-        f"default._domainkey.{domain}. TXT {strings}",
+        f'default._domainkey.{domain}. TXT "v=DKIM1; k=rsa; p={keys()["rsa2048"]}"',
         f"_submissions._tcp.{domain}. SRV 0 1 465 {mx}",
         f"_submission._tcp.{domain}. SRV 1 1 587 {mx}",
         f"{mx} A {host.address}",
@@ -175,16 +158,14 @@ def start(lab: Lab, domain: str, files: dict[str, str], commands: str) -> None:
         host, f"useradd -m alice; echo 'alice:{PASSWORD}' | chpasswd; chmod 600 /etc/ssl/mx.key; {commands}"
     )
     for port in PORTS:
-        ends = time.monotonic() + 60
-        while not succeed(host, f"ss -Hltn 'sport = :{port}'"):
-            assert time.monotonic() < ends, f"nothing listens on port {port} of {domain}"
+        wait_for(host, port)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with (
-        booted("trixie", installed("exim4-daemon-light", "unbound", "openssl")) as exim,
-        booted("trixie", installed("opensmtpd", "openssl")) as opensmtpd,
+        booted("trixie", installed("trixie", "exim4-daemon-light", "unbound", "openssl")) as exim,
+        booted("trixie", installed("trixie", "opensmtpd", "openssl")) as opensmtpd,
     ):
         found = Lab(tmp_path_factory.mktemp("others"), exim, opensmtpd)
         (found.folder / "ca.pem").write_text(CA.pem)
@@ -262,10 +243,9 @@ def test_the_right_password_is_taken(lab: Lab, domain: str) -> None:
     """By `test-connection`, so that logins that were refused above were refused for the password."""
     path = lab.folder / "password"
     path.write_text(PASSWORD + "\n")
-    user = "alice"
     for port in ("465", "587"):
         status = run(
-            ["test-connection", f"mx.{domain}:{port}", "--user", user, "--password-file", str(path),
+            ["test-connection", f"mx.{domain}:{port}", "--user", "alice", "--password-file", str(path),
              "--resolver", lab.exim.address, "--authorities", str(lab.folder / "ca.pem")]
         )  # fmt: skip
         assert status == 0

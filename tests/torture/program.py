@@ -204,9 +204,11 @@ def unexplained(twice: Mapping[str, float], strikes: Iterable[Mapping[str, objec
     left = dict(twice)
     for one in strikes:
         since, until = float(str(one["since"])), float(str(one["until"]))
-        near = [mark for mark, sent in left.items() if since - 20 < sent < until + 5]
-        within = [mark for mark in near if since <= left[mark] < until]
-        excused = near if one["fault"] == "power cut" else within[:1] if one["end"] != "kept" else []
+        excused: list[str] = []
+        if one["fault"] == "power cut":
+            excused = [mark for mark, sent in left.items() if since - 20 < sent < until + 5]
+        elif one["end"] != "kept":
+            excused = [mark for mark, sent in left.items() if since <= sent < until][:1]
         for mark in excused:
             del left[mark]
     return list(left)

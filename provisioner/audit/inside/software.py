@@ -56,23 +56,30 @@ def note(inside: Inside) -> str:
 
 def installed(inside: Inside) -> tuple[list[str], list[str]]:
     """Mail servers with their versions: those whose settings are judged, and others."""
+    judged, others = _found(inside)
+    return ([f"{name} {version}" for name, version in judged.items()],
+            [f"{name} {version}" for name, version in others.items()])  # fmt: skip
+
+
+def names(inside: Inside) -> list[str]:
+    """All of them by name alone."""
+    judged, others = _found(inside)
+    return [*judged, *others]
+
+
+def _found(inside: Inside) -> tuple[dict[str, str], dict[str, str]]:
+    """Name → version, or the port where no package tells one; those whose settings are judged, and others."""
     versions = {}
     for line in inside.output("packages-installed").splitlines():
         words = line.split(" ")
         if len(words) == 3 and words[2] == "installed":
             versions[words[0]] = _upstream(words[1])
-    judged = [f"{name} {versions[package]}" for package, name in JUDGED.items() if package in versions]
-    found = {name: f"{name} {versions[package]}" for package, name in OTHERS.items() if package in versions}
+    judged = {name: versions[package] for package, name in JUDGED.items() if package in versions}
+    others = {name: versions[package] for package, name in OTHERS.items() if package in versions}
     for socket in sockets(inside):
         if socket.port in _MAIL_PORTS and (name := _PROGRAMS.get(socket.program)) is not None:
-            found.setdefault(name, f"{name} at port {socket.port}")
-    return judged, list(found.values())
-
-
-def names(inside: Inside) -> list[str]:
-    """The mail servers without their versions."""
-    judged, others = installed(inside)
-    return [re.sub(r" (\d\S*|at port \d+)$", "", server) for server in (*judged, *others)]
+            others.setdefault(name, f"at port {socket.port}")
+    return judged, others
 
 
 def _upstream(version: str) -> str:
