@@ -108,6 +108,8 @@ def _manifest(
         match resource:
             case Package():
                 yield line("package", resource.name)
+                if resource.warm_up:
+                    yield line("warm-up", resource.name, *resource.warm_up)
             case Group():
                 yield line("group", resource.name, _or_dash(resource.gid))
             case User():

@@ -32,10 +32,10 @@ CONFIRM_SECONDS = 20.0
 """How long a new connection may take that must show that a change has not cut us off."""
 CUT_OFF_DEADLINE = 45
 """Seconds that a host waits for that connection before it puts everything back."""
-LONGEST_SECONDS = 7200.0
+LONGEST_SECONDS = 10800.0
 """How long a transaction may take at all, however lively the host; longer, and it counts as lost.
 
-Its longest step installs packages: apt-get gets 20 minutes, and may be run four times.
+Its longest step installs packages: apt-get gets 20 minutes, and may be run seven times.
 """
 GLANCE_SECONDS = 0.2
 """How often one looks whether others have proven, or a person has called it off."""

@@ -20,6 +20,7 @@ state=/var/lib/provision
 undo_unit=/etc/systemd/system/provision-undo.service
 history_most=20 # transactions of each kind that stay: those that were kept, and those that came to nothing
 history_kib=262144 # and the room that all of them together may take; the newest stays whatever it takes
+warm_up_most=300 # seconds that what a first start would do may take in advance
 
 decode() { # sets $value; the x keeps a trailing newline from being cut off
   case $1 in
@@ -143,9 +144,7 @@ setting() { # NAME: one word from the manifest
   lines "$1" | { read -r _ value && printf '%s' "$value"; }
 }
 
-run_words() { # TIMEOUT WORDS…: run the encoded words as a program, its output kept
-  limit=$1
-  shift
+decoded() { # WORDS…: run the encoded words as a program
   left=$#
   while [ "$left" -gt 0 ]; do
     decode "$1"
@@ -153,7 +152,13 @@ run_words() { # TIMEOUT WORDS…: run the encoded words as a program, its output
     set -- "$@" "$value"
     left=$((left - 1))
   done
-  timeout -k 5 "$limit" "$@" </dev/null >"$dir/output" 2>"$dir/errors"
+  "$@"
+}
+
+run_words() { # TIMEOUT WORDS…: run the encoded words as a program, its output kept
+  limit=$1
+  shift
+  decoded timeout -k 5 "$limit" "$@" </dev/null >"$dir/output" 2>"$dir/errors"
   ended=$?
   [ "$ended" -eq 0 ] || cat "$dir/errors" >>"$dir/output"
   return "$ended"
@@ -270,6 +275,29 @@ apt() { # the lock is waited for longer than our own: whoever holds it may be in
     -o DPkg::Lock::Timeout="$(($(setting lock-timeout) * 2))" -o Dpkg::Use-Pty=0 -o APT::Color=0 "$@" </dev/null >"$dir/output" 2>&1
 }
 
+fetch() { apt install "$@" || { apt update && apt install "$@"; }; }
+
+warm_up() { # what first starts would take long for, in the background; should it fail, they do it
+  : >"$dir/warming"
+  {
+    lines warm-up | while read -r _ _ words; do
+      # shellcheck disable=SC2086 # encoded words hold no blank
+      (cd / && decoded timeout -k 5 "$warm_up_most" $words)
+    done
+    rm -f "$dir/warming"
+  } </dev/null >/dev/null 2>&1 8>&- 9>&- & # the locks are the runner's alone
+}
+
+warmed_up() { # before the services start: two at the same work take longer than one
+  [ -e "$dir/warming" ] || return 0
+  say step warm-up
+  ticks=$((warm_up_most * 20))
+  while [ -e "$dir/warming" ] && [ ! -e "$dir/answer" ] && [ "$ticks" -gt 0 ]; do
+    ticks=$((ticks - 1))
+    sleep 0.05
+  done
+}
+
 install_packages() {
   names=$(lines package | while read -r _ name; do printf '%s ' "$name"; done)
   [ -n "$names" ] || return 0
@@ -285,8 +313,13 @@ install_packages() {
   if [ -z "$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 2>/dev/null | head -n 1)" ]; then
     apt update || status=$?
   fi
-  # shellcheck disable=SC2086 # package names hold no blank
-  if [ "$status" -eq 0 ]; then apt install $names || { apt update && apt install $names; } || status=$?; fi
+  first=$(lines warm-up | while read -r _ name _; do printf '%s ' "$name"; done)
+  if [ "$status" -eq 0 ] && [ -n "$first" ]; then
+    # shellcheck disable=SC2086 # package names hold no blank
+    if fetch $first; then warm_up; else status=$?; fi
+  fi
+  # shellcheck disable=SC2086
+  if [ "$status" -eq 0 ]; then fetch $names || status=$?; fi
   release_services
   [ "$status" -eq 0 ] || { fail packages; return 1; }
 }
@@ -722,7 +755,7 @@ finish() { # OUTCOME; whoever finds it half done does it again
     # It may have died after it was remembered and before its outcome was: nothing of it holds.
     remember "$dir/record.before" "$dir/last.before"
   fi
-  rm -rf "$dir/tree" "$dir/new" "$dir/base" "$dir/output" "$dir/errors" "$dir/allowed" "$dir/reserve"
+  rm -rf "$dir/tree" "$dir/new" "$dir/base" "$dir/output" "$dir/errors" "$dir/allowed" "$dir/reserve" "$dir/warming"
   printf '%s\n' "$1" >"$dir/outcome.new" && mv -f "$dir/outcome.new" "$dir/outcome"
   sync "$dir/outcome" "$dir" "$state" 2>/dev/null || true
   point outcome
@@ -862,7 +895,7 @@ forward() {
   save_services
   point services
   if install_packages && point packages && make_accounts && point accounts && save && stage && point staged &&
-    validate_before && go_on && commit &&
+    validate_before && warmed_up && go_on && commit &&
     validate_after && run_commands && { : >"$dir/activating"; activate; } && services_stay_up &&
     wait_for proof "$(setting deadline)" && others_proven && services_stay_up; then
     finish kept

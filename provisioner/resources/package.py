@@ -14,6 +14,12 @@ class Package:
 
     name: str
     role: str
+    warm_up: tuple[str, ...] = ()
+    """A program with arguments that does early what its service's first start would take long for.
+
+    It runs once, as soon as the package is there, while the other packages are being installed. Should it
+    fail, the first start does that work.
+    """
 
     @property
     def id(self) -> str:

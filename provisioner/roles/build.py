@@ -57,7 +57,7 @@ def _checked(item: Item, text: str, pattern: re.Pattern[str], what: str, *inner:
 def package(item: Item) -> Package:
     """An entry of `packages`."""
     name = _checked(item, item.key, re.compile(r"[a-z0-9][a-z0-9+.-]+"), "a package's name")
-    return Package(name, item.role.name)
+    return Package(name, item.role.name, texts(item, "warm_up"))
 
 
 def group(item: Item) -> Group:

@@ -59,7 +59,7 @@ OWNED: Schema = {"owner": TEXT, "group": TEXT, "mode": MODE}
 
 ITEMS: dict[str, Schema] = {
     "secret": _record({"name": TEXT, "make": {"type": "object"}, **EACH}, ["name", "make"]),
-    "package": {"anyOf": [TEXT, _record({"name": TEXT, **EACH}, ["name"])]},
+    "package": {"anyOf": [TEXT, _record({"name": TEXT, "warm_up": ARGV, **EACH}, ["name"])]},
     "user": _record({"uid": NUMBER, "group": TEXT, "groups": TEXTS, "home": TEXT, "shell": TEXT, **EACH}),
     "group": _record({"gid": NUMBER, **EACH}),
     "directory": _record({**OWNED, **EACH}),

@@ -146,6 +146,22 @@ def test_a_fresh_host_gets_everything_and_then_nothing(fresh_host: SandboxHost, 
     assert place.sh("find /var/lib/provision ! -user root -o -perm /077 | grep -v '/$' || true").strip() == ""
 
 
+def test_what_a_first_start_would_take_long_for_is_done_while_other_packages_are_installed(
+    fresh_host: SandboxHost, tmp_path: Path
+) -> None:
+    place = Place(fresh_host, tmp_path)
+    work = "dpkg-query -W -f '${Package} ' tree time 2>/dev/null >/root/begun; sleep 5; touch /root/ended"
+    outcome = place.apply(
+        Package("time", "web"),
+        Package("bc", "web", ("/nonexistent/program",)),
+        Package("tree", "web", ("sh", "-c", work)),
+        Command("starts-later", ("cp", "/root/ended", "/root/seen"), "web", guard=Guard("/root/seen")),
+    )
+    assert outcome.error is None, (outcome.error, outcome.log)
+    assert place.sh("cat /root/begun").split() == ["tree"]
+    assert place.sh("ls /root/seen; dpkg-query -W -f '${Package}\\n' bc time") == "/root/seen\nbc\ntime\n"
+
+
 def test_who_changed_it_from_which_commit_is_remembered(place: Place) -> None:
     planned = place.plan(*web())
     close([planned])
@@ -236,8 +252,10 @@ def test_a_checker_sees_the_staged_files_at_their_own_paths_before_they_are_ther
     assert "step commit" not in place.steps[-6:]
 
 
-def start(place: Place, *resources: Resource, deadline: int = 120) -> tuple[Connection, str]:
-    """A transaction whose control side is the test itself: it stands at the question."""
+def start(
+    place: Place, *resources: Resource, deadline: int = 120, until: str = "ask"
+) -> tuple[Connection, str]:
+    """A transaction whose control side is the test itself: it stands at the question, or went so far."""
     planned = place.plan(*resources)
     assert planned.plan is not None
     meta = Meta(new_id(), datetime.now(UTC), "test")
@@ -245,7 +263,7 @@ def start(place: Place, *resources: Resource, deadline: int = 120) -> tuple[Conn
     connection = connect(connection_settings(place.host, place.run.options, place.run.folder))
     exchange = connection.start(SCRIPT, f"begin {meta.id} {len(content)}\n".encode() + content)
     for line in exchange.lines(60):
-        if line.startswith("ask"):
+        if line.startswith(until):
             break
     close([planned])
     return connection, meta.id
@@ -268,6 +286,18 @@ def test_when_the_control_machine_is_gone_the_host_puts_itself_back(place: Place
     connection.close()
     assert wait_for_outcome(place, transaction) == "undone"
     assert place.sh(PICTURE) == before
+
+
+def test_called_off_while_a_first_starts_work_is_waited_for_nothing_is_begun(place: Place) -> None:
+    before = place.sh(PICTURE)
+    slow = Package("tree", "web", ("sleep", "199"))
+    connection, transaction = start(place, *web("two", slow), until="step warm-up")
+    connection.close()
+    assert wait_for_outcome(place, transaction) == "undone"
+    assert place.sh(PICTURE) == before
+    assert "step commit" not in place.sh(f"cat /var/lib/provision/history/{transaction}/steps")
+    runs = "grep -qsz '^199$' /proc/[0-9]*/cmdline"
+    place.sh(f"for i in $(seq 100); do {runs} || exit 0; sleep 0.1; done; exit 1")
 
 
 def test_without_a_word_in_time_the_host_puts_itself_back(place: Place) -> None:

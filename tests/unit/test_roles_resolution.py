@@ -12,7 +12,7 @@ from role_making import FakeSecrets, alone, file, host, ids, role, said, write
 
 from provisioner.errors import InputError
 from provisioner.inventory.model import Host
-from provisioner.resources import Command, Guard, Service, Timer
+from provisioner.resources import Command, Guard, Package, Service, Timer
 from provisioner.roles import load_roles, resolve
 from provisioner.roles.model import Desired, Port, Record
 
@@ -47,7 +47,7 @@ commands: {hash: {argv: [hash, "{{ host.name }}"], creates: /etc/hash, reload: [
 links: {/etc/link: {target: ../x}}
 files: {/etc/x: {content: "x\\n", owner: www, group: www, mode: "0640", restart: [nginx], runs: [hash]}}
 directories: {/srv/www: {owner: www, mode: "0750"}}
-packages: [nginx]
+packages: [{name: nginx, warm_up: [nginx, --compile, "{{ host.name }}"]}]
 users: {www: {uid: 900, group: www, groups: [ssl-cert], home: /srv}}
 groups: {www: {gid: 900}}
 """
@@ -73,6 +73,7 @@ def test_every_key_of_an_item_reaches_its_resource(alone: Path) -> None:
     assert of_id["service:nginx"] == Service(
         "nginx", "nginx.service", "web", enable_unit="nginx.socket", can_reload=False, reload_holds=9
     )
+    assert of_id["package:nginx"] == Package("nginx", "web", ("nginx", "--compile", "mx1.example.org"))
     assert of_id["timer:web-renew.timer"] == Timer("web-renew.timer", "web-renew.timer", "web")
     assert of_id["command:hash"] == Command(
         "hash", ("hash", "mx1.example.org"), "web", guard=Guard("/etc/hash"), reload=("nginx",)
