@@ -82,6 +82,10 @@ class _Heard:
 class _NoMessageError(ConversationError):
     """It did not come to a message."""
 
+    def __init__(self, error: ConversationError) -> None:
+        super().__init__(error.trouble, error.message)
+        self.refused = isinstance(error, RefusedError)
+
 
 def audit_smuggling(
     port: ServerPort, domain: str, *, recipient: str = "", patience: float = PATIENCE
@@ -140,6 +144,14 @@ class _Probe:
         self._search(names[half:])
 
     def _send(self, names: list[str]) -> _Heard:
+        try:
+            return self._sent(names)
+        except _NoMessageError as error:
+            if error.refused:
+                raise
+            return self._sent(names)  # A busy server owed an answer.
+
+    def _sent(self, names: list[str]) -> _Heard:
         wire = self._port.connect(seconds=self._allowance.left(self._port.seconds))
         try:
             smtp = self._message_begun(wire)
@@ -172,7 +184,7 @@ class _Probe:
             if answer.code != 354:
                 raise RefusedError("DATA", answer)
         except ConversationError as error:
-            raise _NoMessageError(error.trouble, error.message) from None
+            raise _NoMessageError(error) from None
         return smtp
 
 

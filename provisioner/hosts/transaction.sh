@@ -610,6 +610,7 @@ run_commands() {
 }
 
 unit_log() { # the service's own last words since this transaction began
+  timeout 5 journalctl --sync 2>/dev/null || true # on a busy host the journal lags behind
   journalctl --no-pager -o cat -n 30 --since "@$(cat "$dir/began")" -u "$1" >"$dir/output" 2>/dev/null || true
   note "log $1" "$dir/output"
   rm -f "$dir/output"
@@ -696,12 +697,16 @@ failed_service() { # the first of the watched services that has given up
 }
 
 watched_logs() { # what the services complained of since this transaction began
+  timeout 5 journalctl --sync 2>/dev/null || true
   lines watch | while read -r _ unit; do
     decode "$unit"
     journalctl --no-pager -o cat --since "@$(cat "$dir/began")" -u "$value" >"$dir/journal" 2>/dev/null || true
     # The worst first: our own conversations leave many harmless lines after it.
     { grep -iE 'fatal|panic' "$dir/journal" | tail -n 4
-      grep -iE 'error|warning|fail|refused|denied|unknown' "$dir/journal" | grep -viE 'fatal|panic' | tail -n 8
+      grep -iE 'error:|warning:' "$dir/journal" | grep -viE 'fatal|panic' | tail -n 8
+      # A host without a name is "unknown" in every line on it.
+      grep -iE 'error|warning|fail|refused|denied|unknown' "$dir/journal" | grep -viE 'fatal|panic|error:|warning:' |
+        grep -v 'connect from unknown\[' | tail -n 4
     } >"$dir/output"
     note "log $unit" "$dir/output"
   done

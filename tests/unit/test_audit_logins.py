@@ -187,6 +187,11 @@ NO = "535 failed"
         # as Dovecot does: each wrong login takes longer than the one before
         (tries((True, NO, 2.0), (False, NO, 4.0), (False, NO, 8.0), (True, NO, 15.0)), Outcome.PASS),
         (tries(*[(True, NO, 0.9), (False, NO, 0.1)] * 3), Outcome.WARN),
+        # as a busy server does: by chance, all of one kind come later than all of the other
+        (
+            tries(*[(True, NO, after) for after in (0.9, 2.4, 1.0)], (False, NO, 0.1), (False, NO, 0.5)),
+            Outcome.PASS,
+        ),
         (tries((True, NO, 0.5), (False, NO, 2.0)), Outcome.PASS),
         (
             tries((True, NO, 0.1), (False, "535 who", 0.1), (False, "535 who", 0.1), (True, NO, 0.1)),

@@ -72,6 +72,21 @@ def test_a_sound_server_passes_with_one_wait_and_without_a_message() -> None:
     assert sound.connections == 2
 
 
+def test_a_busy_server_that_owes_an_answer_is_asked_once_more() -> None:
+    sound, taken = server(ONLY_RIGHT)
+    opened = iter(range(10))
+
+    def open_one() -> socket.socket:
+        if next(opened):
+            return sound.open()
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        return ours
+
+    ends, _ = audit_smuggling(port_to(open_one), "example.test", patience=PATIENCE)
+    assert (ends.outcome, taken, sound.connections) == (Outcome.PASS, [], 2)
+
+
 @pytest.mark.parametrize("name", END_FORMS)
 def test_each_false_end_is_found_and_named_alone(name: str) -> None:
     weak, _ = server(re.compile(re.escape(b"text" + END_FORMS[name] + b"text")))
